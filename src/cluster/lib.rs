@@ -1,0 +1,3 @@
+//! The simulated world.
+mod observer;
+pub use observer::{EdgeId, Observer, Tick};

@@ -1,0 +1,60 @@
+//! Facts that the simulated world states as they happen, for whoever turns them into numbers.
+//!
+//! The world refuses to know what is measured: an observer can not change what happens.
+
+use clock::{Duration, Instant};
+use policy::Outcome;
+
+/// The index of an edge in [`crate::World::edges`]: one caller (a service or a workload) and one
+/// endpoint that it calls. Edges of workloads come first, in the workloads' order.
+pub type EdgeId = usize;
+
+/// Hears every fact, in the order of simulated time. All methods default to not listening.
+///
+/// `now` never falls. Counts of queue and workers are those of all instances of a service.
+#[allow(unused_variables)]
+pub trait Observer {
+    /// Called before the first event at or after the instant given last; answers when to be called
+    /// next. Windows and warm-up end here.
+    fn tick(&mut self, now: Instant) -> Tick {
+        Tick::At(Instant::NEVER)
+    }
+    /// A call begins at an edge (a workload's request is a call at the workload's edge).
+    fn call_started(&mut self, now: Instant, edge: EdgeId) {}
+    /// An attempt of a call is sent.
+    fn attempt_sent(&mut self, now: Instant, edge: EdgeId, started: Instant) {}
+    /// A call ends, once. `started` is when it began.
+    fn call_ended(&mut self, now: Instant, edge: EdgeId, started: Instant, outcome: Outcome) {}
+    /// A call's caller was lost with its instance before the call ended; nothing more is heard of it.
+    fn call_lost(&mut self, now: Instant, edge: EdgeId, started: Instant) {}
+    /// A request reached an instance.
+    fn arrived(&mut self, now: Instant, service: usize) {}
+    /// An instance refused a request: its queue was full.
+    fn refused(&mut self, now: Instant, service: usize) {}
+    /// A request began to be served; `arrived` is when it reached the instance.
+    fn served(&mut self, now: Instant, service: usize, arrived: Instant) {}
+    /// An instance answered a request.
+    fn completed(&mut self, now: Instant, service: usize) {}
+    /// The number of requests waiting in the queues of a service changed.
+    fn queue_length(&mut self, now: Instant, service: usize, length: u32) {}
+    /// The number of busy workers of a service changed.
+    fn busy_workers(&mut self, now: Instant, service: usize, busy: u32) {}
+    /// Work was done for a caller who had given up: worker time up to now.
+    fn wasted(&mut self, now: Instant, service: usize, time: Duration) {}
+    /// The number of open (or half-open) circuit breakers on an edge changed.
+    fn breakers(&mut self, now: Instant, edge: EdgeId, open: u32, half_open: u32) {}
+    /// A fault of the model (by its index) began or was over.
+    fn fault(&mut self, now: Instant, fault: usize, active: bool) {}
+}
+
+/// What an observer wants of the run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tick {
+    /// Go on, and call again at this time.
+    At(Instant),
+    /// Stop here; what was measured counts.
+    Stop,
+}
+
+/// An observer who doesn't listen.
+impl Observer for () {}

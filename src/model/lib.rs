@@ -1,0 +1,3 @@
+//! The model language: YAML text to a checked [`Model`].
+mod types;
+pub use types::*;

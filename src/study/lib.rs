@@ -1,0 +1,2 @@
+//! Replications in parallel, and the records they leave.
+pub mod record;

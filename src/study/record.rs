@@ -1,0 +1,247 @@
+//! What a run tells: the records behind the JSON, the tables and the charts.
+//!
+//! Times are milliseconds, rates per second, as in the results that the model language fixes.
+//! Maps are ordered, so that the same run gives the same bytes.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A figure over replications: its mean and 95 % interval (absent with one replication).
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Estimate {
+    /// Over replications; `None` where nothing was measured.
+    pub mean: Option<f64>,
+    /// Lower end of the interval.
+    pub low: Option<f64>,
+    /// Upper end of the interval.
+    pub high: Option<f64>,
+}
+
+/// One run: a model, a seed, its replications.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct RunRecord {
+    /// The model's name.
+    pub model: String,
+    /// The seed.
+    pub seed: u64,
+    /// How many replications were finished.
+    pub replications: u32,
+    /// Simulated seconds of one replication, warm-up included.
+    pub simulated_s: f64,
+    /// Simulated seconds that were cut off the front.
+    pub warmup_s: f64,
+    /// Over all replications.
+    pub events: u64,
+    /// Wall-clock seconds of the run; the only figure that differs from run to run.
+    pub wall_s: f64,
+    /// Of the event trajectories of all replications, 16 hexadecimal digits.
+    pub fingerprint: String,
+    /// What cut the run short, in words; absent when it ran to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// One entry per objective and workload.
+    pub slo: Vec<Objective>,
+    /// By name.
+    pub workloads: BTreeMap<String, WorkloadRecord>,
+    /// By name.
+    pub services: BTreeMap<String, ServiceRecord>,
+    /// By `caller->service.endpoint`.
+    pub calls: BTreeMap<String, CallRecord>,
+    /// Broken invariants of protocols and of the request path; empty in a sound run.
+    pub violations: Vec<Violation>,
+    /// Over time and by latency: what charts and `timeseries.csv` are made of; not in the JSON.
+    #[serde(skip)]
+    pub series: Series,
+}
+
+/// An objective and whether it was met.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Objective {
+    /// `availability`, `latency.p99`, ….
+    pub objective: String,
+    /// Whose requests.
+    pub workload: String,
+    /// A ratio, or milliseconds.
+    pub target: f64,
+    /// What was measured; `None` when nothing was.
+    pub value: Option<f64>,
+    /// Whether the measured mean is on the right side.
+    pub met: bool,
+    /// `yes` or `no` when the whole interval is on one side, else `unclear`; with one
+    /// replication `unknown`.
+    pub confidence: &'static str,
+}
+
+/// A workload's requests, of those issued after warm-up; counts are sums over replications.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct WorkloadRecord {
+    /// Requests made.
+    pub issued: u64,
+    /// Answered in time, degraded answers included.
+    pub succeeded: u64,
+    /// Of these, with a substitute.
+    pub degraded: u64,
+    /// Not ended when the run did.
+    pub in_flight: u64,
+    /// By kind; kinds that did not occur are absent.
+    pub failed: BTreeMap<&'static str, u64>,
+    /// Succeeded ÷ (succeeded + failed).
+    pub availability: Estimate,
+    /// Succeeded per second after warm-up.
+    pub throughput: Estimate,
+    /// Of succeeded requests, as the client saw it.
+    pub latency_ms: LatencyRecord,
+}
+
+/// A latency distribution. Quantiles are within 0.1 % of the value of their rank.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct LatencyRecord {
+    /// Arithmetic mean.
+    pub mean: Estimate,
+    /// Median.
+    pub p50: Estimate,
+    /// 90 %.
+    pub p90: Estimate,
+    /// 95 %.
+    pub p95: Estimate,
+    /// 99 %.
+    pub p99: Estimate,
+    /// 99.9 %.
+    pub p99_9: Estimate,
+    /// The largest.
+    pub max: Estimate,
+}
+
+/// A service, over all its instances, after warm-up; counts are sums over replications.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ServiceRecord {
+    /// Busy worker time ÷ (workers × time).
+    pub utilization: Estimate,
+    /// Requests that reached an instance.
+    pub arrivals: u64,
+    /// Requests that were answered.
+    pub completed: u64,
+    /// Requests that a full queue refused.
+    pub refused: u64,
+    /// Requests waiting, over all instances.
+    pub queue_length: QueueLength,
+    /// From the arrival at the instance to a worker.
+    pub wait_ms: Wait,
+    /// The share of busy time spent on requests whose caller had given up.
+    pub wasted: Estimate,
+}
+
+/// How many wait.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct QueueLength {
+    /// Over time.
+    pub mean: Estimate,
+    /// The most.
+    pub max: Estimate,
+}
+
+/// How long they wait.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Wait {
+    /// Over requests.
+    pub mean: Estimate,
+    /// 99 %.
+    pub p99: Estimate,
+}
+
+/// The calls of one caller to one endpoint, begun after warm-up; sums over replications.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct CallRecord {
+    /// Calls made.
+    pub calls: u64,
+    /// Attempts sent for them.
+    pub attempts: u64,
+    /// Attempts ÷ calls; absent without calls.
+    pub amplification: Option<f64>,
+    /// Calls answered, degraded answers included.
+    pub succeeded: u64,
+    /// Of these, with a substitute.
+    pub degraded: u64,
+    /// Calls not ended when the run did, those lost with a crashed caller included.
+    pub in_flight: u64,
+    /// By kind; kinds that did not occur are absent.
+    pub failed: BTreeMap<&'static str, u64>,
+}
+
+/// A broken invariant, with what is needed to see it again.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Violation {
+    /// Which checker spoke.
+    pub checker: String,
+    /// Simulated seconds.
+    pub at_s: f64,
+    /// The event's number.
+    pub event: u64,
+    /// What it saw.
+    pub what: String,
+}
+
+/// What happened over time, in windows of equal length, and the latency distributions.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Series {
+    /// Length of a window in seconds.
+    pub window_s: f64,
+    /// End of the warm-up in seconds.
+    pub warmup_s: f64,
+    /// By workload.
+    pub workloads: BTreeMap<String, WorkloadSeries>,
+    /// By service.
+    pub services: BTreeMap<String, ServiceSeries>,
+    /// Open breakers by edge (`caller->service.endpoint`), mean number over each window; only
+    /// edges that have a breaker.
+    pub breakers: BTreeMap<String, Vec<f64>>,
+    /// The faults of the first replication, for the charts.
+    pub faults: Vec<FaultSpan>,
+}
+
+/// A workload over time; each vector has one value per window. A request belongs to the window in
+/// which it ended. Counts are means over replications, quantiles means of the replications'
+/// quantiles (NaN where nothing succeeded).
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct WorkloadSeries {
+    /// Requests issued per second.
+    pub issued: Vec<f64>,
+    /// Successes per second.
+    pub goodput: Vec<f64>,
+    /// Of these, degraded, per second.
+    pub degraded: Vec<f64>,
+    /// Failures per second, by kind; kinds that never occur are absent.
+    pub failed: BTreeMap<&'static str, Vec<f64>>,
+    /// Milliseconds.
+    pub p50_ms: Vec<f64>,
+    /// Milliseconds.
+    pub p99_ms: Vec<f64>,
+    /// `(latency ms, share of successes slower)`, latency rising, all replications, after warm-up.
+    pub ccdf: Vec<(f64, f64)>,
+}
+
+/// A service over time; one value per window, means over replications.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ServiceSeries {
+    /// Arrivals per second.
+    pub arrivals: Vec<f64>,
+    /// Answers per second.
+    pub completed: Vec<f64>,
+    /// Refusals per second.
+    pub refused: Vec<f64>,
+    /// Time average.
+    pub queue_length: Vec<f64>,
+    /// Time average of busy workers ÷ workers.
+    pub utilization: Vec<f64>,
+}
+
+/// A fault as charts mark it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FaultSpan {
+    /// For people: `payment slow x8`.
+    pub label: String,
+    /// Seconds.
+    pub from_s: f64,
+    /// Seconds; the run's end when it was not over.
+    pub to_s: f64,
+}
