@@ -1,1 +1,23 @@
-//! The event loop.
+//! The event loop of a discrete-event simulation: what happens next, and what chance says.
+//!
+//! [`Engine`] keeps scheduled events and hands them out in the order of time; events of equal time
+//! run in the order in which they were scheduled. [`random`] gives streams that depend on nothing
+//! but their key, and [`Sampler`] turns their bits into durations. The same calls give the same
+//! trajectory on every machine, and [`Engine::fingerprint`] proves it.
+//!
+//! This crate refuses to know what an event means: it sees 32 bits and a time. Services, networks,
+//! requests and policies live above it.
+
+mod event_loop;
+mod heap;
+mod key;
+pub mod random;
+mod sampler;
+mod timers;
+mod ziggurat;
+
+pub use event_loop::Engine;
+pub use key::{Payload, Stamp};
+pub use random::Bits;
+pub use sampler::{Mixture, Sampler};
+pub use timers::TimerClass;
