@@ -3,11 +3,12 @@
 //! Times are milliseconds, rates per second, as in the results that the model language fixes.
 //! Maps are ordered, so that the same run gives the same bytes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A figure over replications: its mean and 95 % interval (absent with one replication).
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct Estimate {
     /// Over replications; `None` where nothing was measured.
     pub mean: Option<f64>,
@@ -18,7 +19,7 @@ pub struct Estimate {
 }
 
 /// One run: a model, a seed, its replications.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct RunRecord {
     /// The model's name.
     pub model: String,
@@ -39,6 +40,9 @@ pub struct RunRecord {
     /// What cut the run short, in words; absent when it ran to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// What to mind when reading the figures, in words: a warm-up that could not be told, ….
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// One entry per objective and workload.
     pub slo: Vec<Objective>,
     /// By name.
@@ -55,7 +59,7 @@ pub struct RunRecord {
 }
 
 /// An objective and whether it was met.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct Objective {
     /// `availability`, `latency.p99`, ….
     pub objective: String,
@@ -73,7 +77,7 @@ pub struct Objective {
 }
 
 /// A workload's requests, of those issued after warm-up; counts are sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct WorkloadRecord {
     /// Requests made.
     pub issued: u64,
@@ -94,7 +98,7 @@ pub struct WorkloadRecord {
 }
 
 /// A latency distribution. Quantiles are within 0.1 % of the value of their rank.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct LatencyRecord {
     /// Arithmetic mean.
     pub mean: Estimate,
@@ -113,7 +117,7 @@ pub struct LatencyRecord {
 }
 
 /// A service, over all its instances, after warm-up; counts are sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct ServiceRecord {
     /// Busy worker time ÷ (workers × time).
     pub utilization: Estimate,
@@ -132,7 +136,7 @@ pub struct ServiceRecord {
 }
 
 /// How many wait.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct QueueLength {
     /// Over time.
     pub mean: Estimate,
@@ -141,7 +145,7 @@ pub struct QueueLength {
 }
 
 /// How long they wait.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct Wait {
     /// Over requests.
     pub mean: Estimate,
@@ -150,7 +154,7 @@ pub struct Wait {
 }
 
 /// The calls of one caller to one endpoint, begun after warm-up; sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct CallRecord {
     /// Calls made.
     pub calls: u64,
@@ -169,10 +173,12 @@ pub struct CallRecord {
 }
 
 /// A broken invariant, with what is needed to see it again.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct Violation {
     /// Which checker spoke.
     pub checker: String,
+    /// The replication, counted from 0.
+    pub replication: u32,
     /// Simulated seconds.
     pub at_s: f64,
     /// The event's number.
