@@ -68,10 +68,12 @@ impl<const BITS: u32> LogHistogram<BITS> {
         if other.count == 0 {
             return;
         }
-        self.cover(other.base);
-        self.cover(other.base + other.counts.len() - 1);
-        let shift = other.base - self.base;
-        for (mine, theirs) in self.counts[shift..].iter_mut().zip(&other.counts) {
+        let (first, last) = (Self::index(other.min), Self::index(other.max));
+        self.cover(first);
+        self.cover(last);
+        let mine = &mut self.counts[first - self.base..=last - self.base];
+        let theirs = &other.counts[first - other.base..=last - other.base];
+        for (mine, theirs) in mine.iter_mut().zip(theirs) {
             *mine += theirs;
         }
         self.count += other.count;
@@ -137,15 +139,29 @@ impl<const BITS: u32> LogHistogram<BITS> {
             return None;
         }
         let mut values = [self.max; N];
-        let mut wanted = qs.iter().map(|q| self.rank(*q)).zip(&mut values).peekable();
-        let mut seen = 0;
-        for (index, count) in self.filled() {
-            seen += count;
-            while let Some((_, value)) = wanted.next_if(|(rank, _)| *rank <= seen) {
-                *value = Self::middle(index).clamp(self.min, self.max);
+        let mut octaves = self
+            .counts
+            .chunks_exact(Self::OCTAVE)
+            .zip((self.base..).step_by(Self::OCTAVE));
+        // Values below the octave at hand, and in it: whole octaves are summed, not searched.
+        let (mut below, mut inside, mut octave): (u64, u64, &[u64]) = (0, 0, &[]);
+        let mut base = self.base;
+        for (q, value) in qs.iter().zip(&mut values) {
+            let rank = self.rank(*q);
+            while below + inside < rank {
+                let Some((counts, first)) = octaves.next() else {
+                    break;
+                };
+                below += inside;
+                (octave, base, inside) = (counts, first, counts.iter().sum());
             }
-            if wanted.peek().is_none() {
-                break;
+            let mut seen = below;
+            let place = octave.iter().position(|count| {
+                seen += count;
+                seen >= rank
+            });
+            if let Some(place) = place {
+                *value = Self::middle(base + place).clamp(self.min, self.max);
             }
         }
         Some(values)
