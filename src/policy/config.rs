@@ -48,7 +48,9 @@ pub struct FallbackConfig {
 
 impl Default for FallbackConfig {
     fn default() -> Self {
-        Self { on: Outcome::FAILURES.into_iter().collect() }
+        Self {
+            on: Outcome::FAILURES.into_iter().collect(),
+        }
     }
 }
 
@@ -69,7 +71,10 @@ pub struct RetryConfig {
 
 /// The default of `retry_on`: every failure but `rejected`, which says "not now".
 pub fn default_retry_on() -> OutcomeSet {
-    Outcome::FAILURES.into_iter().collect::<OutcomeSet>().without(Outcome::Rejected)
+    Outcome::FAILURES
+        .into_iter()
+        .collect::<OutcomeSet>()
+        .without(Outcome::Rejected)
 }
 
 /// The time before the n-th retry (n counts from 1), before jitter.
@@ -290,6 +295,9 @@ pub struct Codel {
 
 impl Default for Codel {
     fn default() -> Self {
-        Self { target: Duration::from_millis(5), interval: Duration::from_millis(100) }
+        Self {
+            target: Duration::from_millis(5),
+            interval: Duration::from_millis(100),
+        }
     }
 }

@@ -1,8 +1,33 @@
 //! Resilience policies without I/O: the ones that a live service runs, driven by any clock.
+//!
+//! Each policy stands alone ([`CircuitBreaker`], [`TokenBucket`], [`Bulkhead`], [`RetryBudget`]),
+//! and [`Pipeline`] stacks them around a call. Time, chance and outcomes are arguments: nothing
+//! here reads a clock, sleeps, spawns or draws from a generator of its own.
 
+mod backoff;
+mod breaker;
+mod bulkhead;
 pub mod config;
+mod fallback;
+mod frame;
+mod layer;
 mod outcome;
 mod pipeline;
+mod rate_limit;
+mod rejected;
+mod retry;
+mod retry_budget;
+mod scoped;
+mod slices;
+mod timeout;
+mod token_bucket;
+mod window;
 
+pub use breaker::{BreakerState, CircuitBreaker, Permit};
+pub use bulkhead::{Bulkhead, BulkheadAdmission, BulkheadTicket, Left};
+pub use frame::Frame;
 pub use outcome::{Outcome, OutcomeSet};
-pub use pipeline::{Action, Attempt, Env, TimerId, Token};
+pub use pipeline::{Action, Actions, Attempt, Env, Pipeline, TimerId, Token};
+pub use rejected::Rejected;
+pub use retry_budget::RetryBudget;
+pub use token_bucket::TokenBucket;

@@ -4,6 +4,9 @@
 //! tells the pipeline what happened and does what the pipeline answers. The pipeline refuses to
 //! know who the callee is and how a message travels.
 
+use crate::config::PolicyConfig;
+use crate::frame::{Frame, Root};
+use crate::layer::{Ascend, Descend, Fired, Layer};
 use crate::outcome::Outcome;
 use clock::{Duration, Instant};
 
@@ -45,4 +48,308 @@ pub enum Action {
     /// The call has ended. Always last for its call; nothing may be said to the pipeline about it
     /// after.
     Finish(Outcome),
+}
+
+/// What the driver must do, in order; one buffer serves all calls. The pipeline only appends, the
+/// driver clears.
+#[derive(Clone, Debug, Default)]
+pub struct Actions(Vec<Action>);
+
+impl Actions {
+    /// An empty buffer.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Appends an action.
+    #[inline]
+    pub fn push(&mut self, action: Action) {
+        self.0.push(action);
+    }
+
+    /// Forgets the actions and keeps the memory.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The actions, in order.
+    #[inline]
+    pub fn iter(&self) -> core::iter::Copied<core::slice::Iter<'_, Action>> {
+        self.0.iter().copied()
+    }
+
+    /// The actions, in order.
+    #[inline]
+    pub fn as_slice(&self) -> &[Action] {
+        &self.0
+    }
+
+    /// How many there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing to do.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Actions {
+    type Item = Action;
+    type IntoIter = core::iter::Copied<core::slice::Iter<'a, Action>>;
+
+    #[inline]
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// The layers of one scope (a caller instance and a target service), with the state that its
+/// calls share. What belongs to a single call is in its frames.
+///
+/// # The walk
+/// A call descends from the outermost layer: each lets it pass, refuses, or makes it wait; at the
+/// bottom stands [`Action::Send`]. An outcome ascends from where it arose: each layer records it,
+/// changes it, or sends the call down again; at the top stands [`Action::Finish`]. When a layer
+/// gives up on what is inside it, everything there is released without an outcome, and a new one
+/// starts at that layer.
+///
+/// # The driver's part
+/// * `call` is the same `frames()` frames for every word about one call.
+/// * A wake for a call that has meanwhile ended or been abandoned is dropped.
+/// * An answer or a timer that comes after it was cancelled is kept away; the pipeline ignores it
+///   where it can tell.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    layers: Box<[Layer]>,
+}
+
+impl Pipeline {
+    /// A pipeline in its first state; `instances` is the number of target instances, for layers
+    /// that keep a state for each (they grow when a target turns out to be beyond it).
+    ///
+    /// # Panics
+    /// With more than 255 layers: there would be no timer for them.
+    pub fn new(config: &PolicyConfig, instances: u32) -> Self {
+        assert!(
+            config.layers.len() <= usize::from(TimerId::MAX),
+            "at most 255 layers"
+        );
+        Self {
+            layers: config
+                .layers
+                .iter()
+                .map(|layer| Layer::new(layer, instances))
+                .collect(),
+        }
+    }
+
+    /// How many frames each call needs: one for every layer, and one for the call itself.
+    #[inline]
+    pub fn frames(&self) -> usize {
+        self.layers.len() + 1
+    }
+
+    /// The model language's name of the layer that a timer belongs to.
+    pub fn layer_name(&self, timer: TimerId) -> Option<&'static str> {
+        self.layers.get(usize::from(timer)).map(Layer::name)
+    }
+
+    /// The span of a timer that is always set to the same time from now, so that a driver may keep
+    /// it in a queue rather than in a heap: that of a timeout of a constant span.
+    pub fn is_constant_timeout(&self, timer: TimerId) -> Option<Duration> {
+        match self.layers.get(usize::from(timer))? {
+            Layer::Timeout(layer) => layer.constant(),
+            _ => None,
+        }
+    }
+
+    /// How many of the circuit breakers are open and half-open; `None` without a breaker. A breaker
+    /// becomes half-open when a call finds its time up, not before. Costs one addition per layer.
+    #[inline]
+    pub fn breaker_state(&self) -> Option<(u32, u32)> {
+        self.layers.iter().fold(None, |sum, layer| match layer {
+            Layer::CircuitBreaker(breaker) => {
+                let (open, half_open) = sum.unwrap_or((0, 0));
+                let (more_open, more_half_open) = breaker.counts();
+                Some((open + more_open, half_open + more_half_open))
+            }
+            _ => sum,
+        })
+    }
+
+    /// A call begins. Its frames are all `Frame::default()`.
+    #[inline]
+    pub fn start(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        env: &mut impl Env,
+        out: &mut Actions,
+    ) {
+        self.down(now, token, call, 0, env, out);
+    }
+
+    /// An attempt ended: its answer arrived, or the driver found that none can come.
+    #[allow(clippy::too_many_arguments)]
+    #[inline]
+    pub fn on_attempt_end(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        attempt: Attempt,
+        outcome: Outcome,
+        env: &mut impl Env,
+        out: &mut Actions,
+    ) {
+        if Root(&mut call[0]).end(attempt) {
+            self.up(now, token, call, self.layers.len(), outcome, env, out);
+        }
+    }
+
+    /// A timer that was set, and not cancelled since, has come due.
+    pub fn on_timer(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        timer: TimerId,
+        env: &mut impl Env,
+        out: &mut Actions,
+    ) {
+        let at = usize::from(timer);
+        let Some(layer) = self.layers.get_mut(at) else {
+            return;
+        };
+        let (root, frames) = call.split_first_mut().expect("a call has frames");
+        match layer.fire(&mut Root(root), &mut frames[at]) {
+            Fired::Stale => {}
+            Fired::Descend => self.down(now, token, call, at + 1, env, out),
+            Fired::GiveUp(outcome) => {
+                self.give_up(call, at + 1, out);
+                self.up(now, token, call, at, outcome, env, out);
+            }
+        }
+    }
+
+    /// Answers [`Action::Wake`]: the call got its place and goes on.
+    pub fn on_wake(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        env: &mut impl Env,
+        out: &mut Actions,
+    ) {
+        let woken = self
+            .layers
+            .iter_mut()
+            .zip(&mut call[1..])
+            .enumerate()
+            .find_map(|(at, (layer, frame))| layer.wake(at as TimerId, frame, out).then_some(at));
+        if let Some(at) = woken {
+            self.down(now, token, call, at + 1, env, out);
+        }
+    }
+
+    /// The caller itself went away: gives back every permit, leaves every queue, asks to cancel
+    /// what is outstanding. No [`Action::Finish`] follows, and nothing is recorded.
+    pub fn abandon(&mut self, _now: Instant, _token: Token, call: &mut [Frame], out: &mut Actions) {
+        self.give_up(call, 0, out);
+    }
+
+    /// Inwards, from the layer `at`.
+    #[inline]
+    fn down(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        mut at: usize,
+        env: &mut impl Env,
+        out: &mut Actions,
+    ) {
+        let (root, frames) = call.split_first_mut().expect("a call has frames");
+        let root = &mut Root(root);
+        // A refusal may end at a retry that goes down again at once: a loop, not a recursion.
+        loop {
+            loop {
+                let (Some(layer), Some(frame)) = (self.layers.get_mut(at), frames.get_mut(at))
+                else {
+                    out.push(Action::Send(root.send()));
+                    return;
+                };
+                match layer.admit(at as TimerId, now, token, root, frame, env, out) {
+                    Descend::Pass => at += 1,
+                    Descend::Wait => return,
+                    Descend::Refuse => break,
+                }
+            }
+            match self.ascend(now, root, frames, at, Outcome::Rejected, env, out) {
+                Some(next) => at = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Outwards with an outcome, from just inside of the layer below `at`.
+    #[allow(clippy::too_many_arguments)]
+    #[inline]
+    fn up(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        at: usize,
+        outcome: Outcome,
+        env: &mut impl Env,
+        out: &mut Actions,
+    ) {
+        let (root, frames) = call.split_first_mut().expect("a call has frames");
+        if let Some(next) = self.ascend(now, &mut Root(root), frames, at, outcome, env, out) {
+            self.down(now, token, call, next, env, out);
+        }
+    }
+
+    /// Answers the layer from which the call goes inwards again at once, if it does.
+    #[allow(clippy::too_many_arguments)]
+    #[inline]
+    fn ascend(
+        &mut self,
+        now: Instant,
+        root: &mut Root<'_>,
+        frames: &mut [Frame],
+        at: usize,
+        mut outcome: Outcome,
+        env: &mut impl Env,
+        out: &mut Actions,
+    ) -> Option<usize> {
+        let inside = self.layers[..at].iter_mut().zip(&mut frames[..at]);
+        for (id, (layer, frame)) in inside.enumerate().rev() {
+            match layer.record(id as TimerId, now, outcome, root, frame, env, out) {
+                Ascend::Pass(next) => outcome = next,
+                Ascend::Again => return Some(id + 1),
+                Ascend::Wait => return None,
+            }
+        }
+        out.push(Action::Finish(outcome));
+        None
+    }
+
+    /// Releases everything from the layer `from` inwards, innermost first.
+    fn give_up(&mut self, call: &mut [Frame], from: usize, out: &mut Actions) {
+        let (root, frames) = call.split_first_mut().expect("a call has frames");
+        if let Some(attempt) = Root(root).give_up() {
+            out.push(Action::Cancel(attempt));
+        }
+        for at in (from..self.layers.len()).rev() {
+            self.layers[at].release(at as TimerId, &mut frames[at], out);
+        }
+    }
 }
