@@ -5,14 +5,17 @@
 //! here reads a clock, sleeps, spawns or draws from a generator of its own.
 
 mod backoff;
+pub mod balance;
 mod breaker;
 mod bulkhead;
+mod codel;
 pub mod config;
 mod fallback;
 mod frame;
 mod layer;
 mod outcome;
 mod pipeline;
+mod queue;
 mod rate_limit;
 mod rejected;
 mod retry;
@@ -23,11 +26,14 @@ mod timeout;
 mod token_bucket;
 mod window;
 
+pub use balance::{Balancer, Usable};
 pub use breaker::{BreakerState, CircuitBreaker, Permit};
 pub use bulkhead::{Bulkhead, BulkheadAdmission, BulkheadTicket, Left};
+pub use codel::Codel;
 pub use frame::Frame;
 pub use outcome::{Outcome, OutcomeSet};
 pub use pipeline::{Action, Actions, Attempt, Env, Pipeline, TimerId, Token};
+pub use queue::{Popped, Queue, Verdict};
 pub use rejected::Rejected;
 pub use retry_budget::RetryBudget;
 pub use token_bucket::TokenBucket;

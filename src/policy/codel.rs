@@ -1,0 +1,57 @@
+//! Controlled delay, as folly's servers use it: is the queue standing, or only bumpy?
+//!
+//! After folly's `Codel`, and Ben Maurer's "Fail at Scale" (ACM Queue, 2015): a server is overloaded
+//! when even the least wait of an interval was above the target. It then drops whatever waited more
+//! than twice the target. This differs from the CoDel of routers (RFC 8289), which drops ever more
+//! often.
+
+use crate::config;
+use clock::{Duration, Instant};
+
+/// Watches the waits of a queue.
+#[derive(Clone, Debug)]
+pub struct Codel {
+    config: config::Codel,
+    interval_end: Instant,
+    least: Duration,
+    /// The next wait begins an interval.
+    begins: bool,
+    overloaded: bool,
+}
+
+impl Codel {
+    /// Not overloaded, and nothing seen.
+    pub fn new(config: config::Codel) -> Self {
+        Self {
+            config,
+            interval_end: Instant::ZERO,
+            least: Duration::ZERO,
+            begins: true,
+            overloaded: false,
+        }
+    }
+
+    /// Takes in how long one waited; true when it should be dropped for that. The wait that begins
+    /// an interval is never dropped.
+    #[inline]
+    pub fn observe(&mut self, now: Instant, wait: Duration) -> bool {
+        if !self.begins && now > self.interval_end {
+            self.interval_end = now + self.config.interval;
+            self.overloaded = self.least > self.config.target;
+            self.begins = true;
+        }
+        if self.begins {
+            self.begins = false;
+            self.least = wait;
+            return false;
+        }
+        self.least = self.least.min(wait);
+        self.overloaded && wait > self.config.target.saturating_mul(2)
+    }
+
+    /// Whether the last interval that was judged had only waits above the target.
+    #[inline]
+    pub fn overloaded(&self) -> bool {
+        self.overloaded
+    }
+}
