@@ -1,0 +1,428 @@
+//! Hears the facts of one replication and counts them.
+//!
+//! It sits on the path of every event, so that a fact costs a few additions: no allocation, no
+//! division, no search for a window. Counters only ever rise; windows and the end of the warm-up
+//! are differences taken in [`Observer::tick`]. A latency is counted once, in the histogram of
+//! the window in hand, which is added to the run's when the window ends. Memory is bounded by the
+//! model and the number of windows, not by the number of requests.
+//!
+//! It refuses to know other replications, and names.
+
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
+use clock::{Duration, Instant};
+use cluster::{EdgeId, Observer, Tick};
+use policy::Outcome;
+use stats::{Gauge, Histogram};
+
+/// Counts the facts of one replication.
+pub(crate) struct Recorder<'a> {
+    plan: Plan,
+    progress: &'a Progress,
+    edges: Vec<EdgeFacts>,
+    /// The latencies of the first edges, which are those of workloads.
+    latencies: Vec<Latency>,
+    services: Vec<ServiceFacts>,
+    faults: FaultLog,
+    windows: Windows,
+    /// When the window in hand began.
+    window_start: Instant,
+    /// Whether the end of the warm-up was passed.
+    warm: bool,
+    /// How often progress is told.
+    look: Duration,
+    told: Instant,
+}
+
+/// Windows are too long to wait for when someone wants to stop.
+const LOOKS_PER_WINDOW: u64 = 16;
+
+/// Spans of faults that are kept: a chart shows no more, and a fault may come again for ever.
+const MOST_FAULT_SPANS: usize = 500;
+
+/// What began before the end of the warm-up, and what began after it.
+const PHASES: usize = 2;
+
+#[derive(Clone, Default)]
+struct EdgeFacts {
+    started: u64,
+    attempts: [u64; PHASES],
+    /// By phase of the start, and number of the outcome.
+    ended: [[u64; Outcome::ALL.len()]; PHASES],
+    /// Open breakers.
+    open: Gauge,
+    /// Calls started before the end of the warm-up.
+    started_before: u64,
+    window: EdgeMark,
+}
+
+/// Totals at the start of the window in hand.
+#[derive(Clone, Default)]
+struct EdgeMark {
+    started: u64,
+    ended: [u64; Outcome::ALL.len()],
+    open: u128,
+}
+
+#[derive(Clone, Default)]
+struct Latency {
+    /// Successes of the window in hand, by phase of the request's start.
+    window: [Histogram; PHASES],
+    /// Of requests issued after warm-up, in windows that have ended.
+    measured: Histogram,
+}
+
+#[derive(Clone, Default)]
+struct ServiceFacts {
+    arrived: u64,
+    completed: u64,
+    refused: u64,
+    queue: Gauge,
+    busy: Gauge,
+    /// Of requests that arrived after warm-up.
+    wait: Histogram,
+    /// Nanoseconds, after warm-up.
+    wasted: u128,
+    window: ServiceTotals,
+    warmup: ServiceTotals,
+}
+
+/// What one replication leaves.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Measured {
+    /// Simulated time after warm-up.
+    pub(crate) time: Duration,
+    pub(crate) edges: Vec<EdgeMeasured>,
+    pub(crate) services: Vec<ServiceMeasured>,
+    /// By workload: successes of requests issued after warm-up.
+    pub(crate) latencies: Vec<Histogram>,
+    pub(crate) windows: Windows,
+    /// Fault, begin and end, in the order of their beginning.
+    pub(crate) faults: Vec<(usize, Instant, Instant)>,
+}
+
+/// Calls that were started after warm-up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct EdgeMeasured {
+    pub(crate) calls: u64,
+    pub(crate) attempts: u64,
+    /// By the number of the outcome.
+    pub(crate) ended: [u64; Outcome::ALL.len()],
+}
+
+/// A service after warm-up.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct ServiceMeasured {
+    pub(crate) totals: ServiceTotals,
+    pub(crate) max_queue: u64,
+    pub(crate) wait: Histogram,
+    /// Nanoseconds of workers.
+    pub(crate) wasted: u128,
+}
+
+impl<'a> Recorder<'a> {
+    /// Hears a world of so many workloads and services, and of edges of which those marked have
+    /// circuit breakers.
+    pub(crate) fn new(
+        plan: Plan,
+        workloads: usize,
+        services: usize,
+        edges: &[bool],
+        progress: &'a Progress,
+    ) -> Self {
+        let breakers = edges
+            .iter()
+            .enumerate()
+            .filter(|(_, has_breaker)| **has_breaker)
+            .map(|(edge, _)| edge);
+        Self {
+            progress,
+            edges: vec![EdgeFacts::default(); edges.len()],
+            latencies: vec![Latency::default(); workloads],
+            services: vec![ServiceFacts::default(); services],
+            faults: FaultLog::default(),
+            windows: Windows::new(workloads, services, breakers),
+            window_start: Instant::ZERO,
+            warm: plan.warmup_end == Instant::ZERO,
+            look: Duration::from_nanos((plan.window.as_nanos() / LOOKS_PER_WINDOW).max(1)),
+            told: Instant::ZERO,
+            plan,
+        }
+    }
+
+    /// Closes the last window where the run ended, and hands out what was measured.
+    pub(crate) fn finish(mut self, end: Instant) -> Measured {
+        self.pass(end);
+        if self.window_start < end {
+            self.close_window(end);
+        } else {
+            // What happened in the very instant at which a run was stopped is in no window.
+            for latency in &mut self.latencies {
+                latency.close_window();
+            }
+        }
+        // What is left when a run ends early is done, too.
+        self.progress.advance(self.plan.end.since(self.told));
+        let warm = self.warm;
+        let edges = self.edges.iter().map(|edge| EdgeMeasured {
+            calls: if warm {
+                edge.started - edge.started_before
+            } else {
+                0
+            },
+            attempts: edge.attempts[1],
+            ended: edge.ended[1],
+        });
+        let services = self.services.into_iter().map(|service| {
+            let totals = service.totals(end);
+            ServiceMeasured {
+                totals: if warm {
+                    totals.since(&service.warmup)
+                } else {
+                    ServiceTotals::default()
+                },
+                max_queue: if warm { service.queue.max() } else { 0 },
+                wait: service.wait,
+                wasted: service.wasted,
+            }
+        });
+        Measured {
+            time: end.since(self.plan.warmup_end),
+            edges: edges.collect(),
+            services: services.collect(),
+            latencies: self
+                .latencies
+                .into_iter()
+                .map(|latency| latency.measured)
+                .collect(),
+            windows: self.windows,
+            faults: self.faults.finish(end),
+        }
+    }
+
+    #[inline]
+    fn phase(&self, started: Instant) -> usize {
+        usize::from(started >= self.plan.warmup_end)
+    }
+
+    /// Passes the ends of windows and warm-up up to `now`, at which nothing has happened yet. The
+    /// window that ends with the run stays open for what happens in the last instant.
+    fn pass(&mut self, now: Instant) {
+        loop {
+            let window_end = self.window_start + self.plan.window;
+            if !self.warm && self.plan.warmup_end <= now.min(window_end) {
+                self.end_warmup();
+            } else if window_end <= now && window_end < self.plan.end {
+                self.close_window(window_end);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn end_warmup(&mut self) {
+        self.warm = true;
+        for edge in &mut self.edges {
+            edge.started_before = edge.started;
+        }
+        for service in &mut self.services {
+            service.warmup = service.totals(self.plan.warmup_end);
+            service.queue.restart_max();
+        }
+    }
+
+    fn close_window(&mut self, end: Instant) {
+        self.windows.cover(end.since(self.window_start));
+        for ((latency, edge), rows) in self
+            .latencies
+            .iter_mut()
+            .zip(&mut self.edges)
+            .zip(&mut self.windows.workloads)
+        {
+            let ended = edge.ended_in_all();
+            let mut row = WorkloadWindow {
+                issued: edge.started - edge.window.started,
+                ..Default::default()
+            };
+            for (i, count) in row.ended.iter_mut().enumerate() {
+                *count = ended[i] - edge.window.ended[i];
+            }
+            if let Some([p50, p99]) = latency.close_window() {
+                (row.p50, row.p99, row.quantiles) = (p50.into(), p99.into(), 1);
+            }
+            (edge.window.started, edge.window.ended) = (edge.started, ended);
+            rows.push(row);
+        }
+        for (service, rows) in self.services.iter_mut().zip(&mut self.windows.services) {
+            let totals = service.totals(end);
+            rows.push(totals.since(&service.window));
+            service.window = totals;
+        }
+        for (edge, rows) in &mut self.windows.breakers {
+            let edge = &mut self.edges[*edge];
+            let open = edge.open.integral(end.as_nanos());
+            rows.push(open - edge.window.open);
+            edge.window.open = open;
+        }
+        self.window_start = end;
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn tick(&mut self, now: Instant) -> Tick {
+        self.pass(now);
+        self.progress.advance(now.since(self.told));
+        self.told = now;
+        if self.progress.is_stopped() {
+            return Tick::Stop;
+        }
+        if now >= self.plan.end {
+            return Tick::At(Instant::NEVER);
+        }
+        let mut next = (now + self.look).min(self.window_start + self.plan.window);
+        if !self.warm {
+            next = next.min(self.plan.warmup_end);
+        }
+        Tick::At(next)
+    }
+
+    #[inline]
+    fn call_started(&mut self, _now: Instant, edge: EdgeId) {
+        self.edges[edge].started += 1;
+    }
+
+    #[inline]
+    fn attempt_sent(&mut self, _now: Instant, edge: EdgeId, started: Instant) {
+        let phase = self.phase(started);
+        self.edges[edge].attempts[phase] += 1;
+    }
+
+    #[inline]
+    fn call_ended(&mut self, now: Instant, edge: EdgeId, started: Instant, outcome: Outcome) {
+        let phase = self.phase(started);
+        self.edges[edge].ended[phase][outcome as usize] += 1;
+        if outcome.is_success()
+            && let Some(latency) = self.latencies.get_mut(edge)
+        {
+            latency.window[phase].record(now.since(started).as_nanos());
+        }
+    }
+
+    #[inline]
+    fn arrived(&mut self, _now: Instant, service: usize) {
+        self.services[service].arrived += 1;
+    }
+
+    #[inline]
+    fn refused(&mut self, _now: Instant, service: usize) {
+        self.services[service].refused += 1;
+    }
+
+    #[inline]
+    fn served(&mut self, now: Instant, service: usize, arrived: Instant) {
+        if arrived >= self.plan.warmup_end {
+            self.services[service]
+                .wait
+                .record(now.since(arrived).as_nanos());
+        }
+    }
+
+    #[inline]
+    fn completed(&mut self, _now: Instant, service: usize) {
+        self.services[service].completed += 1;
+    }
+
+    #[inline]
+    fn queue_length(&mut self, now: Instant, service: usize, length: u32) {
+        self.services[service]
+            .queue
+            .set(now.as_nanos(), length.into());
+    }
+
+    #[inline]
+    fn busy_workers(&mut self, now: Instant, service: usize, busy: u32) {
+        self.services[service].busy.set(now.as_nanos(), busy.into());
+    }
+
+    fn wasted(&mut self, now: Instant, service: usize, time: Duration) {
+        // Of work that began in the warm-up, the part after it.
+        let time = time.min(now.since(self.plan.warmup_end));
+        self.services[service].wasted += u128::from(time.as_nanos());
+    }
+
+    fn breakers(&mut self, now: Instant, edge: EdgeId, open: u32, _half_open: u32) {
+        self.edges[edge].open.set(now.as_nanos(), open.into());
+    }
+
+    fn fault(&mut self, now: Instant, fault: usize, active: bool) {
+        self.faults.set(now, fault, active);
+    }
+}
+
+impl EdgeFacts {
+    /// By the number of the outcome, whenever the call started.
+    fn ended_in_all(&self) -> [u64; Outcome::ALL.len()] {
+        std::array::from_fn(|i| self.ended[0][i] + self.ended[1][i])
+    }
+}
+
+impl Latency {
+    /// Takes the median and the 99 % quantile of the window's successes, and starts the next one.
+    fn close_window(&mut self) -> Option<[u64; 2]> {
+        let [early, late] = &mut self.window;
+        self.measured.merge(late);
+        if !early.is_empty() {
+            late.merge(early);
+            early.clear();
+        }
+        let quantiles = late.quantiles([0.5, 0.99]);
+        late.clear();
+        quantiles
+    }
+}
+
+impl ServiceFacts {
+    fn totals(&self, now: Instant) -> ServiceTotals {
+        ServiceTotals {
+            arrived: self.arrived,
+            completed: self.completed,
+            refused: self.refused,
+            queue: self.queue.integral(now.as_nanos()),
+            busy: self.busy.integral(now.as_nanos()),
+        }
+    }
+}
+
+/// When faults were there.
+#[derive(Default)]
+struct FaultLog {
+    spans: Vec<(usize, Instant, Instant)>,
+}
+
+impl FaultLog {
+    fn set(&mut self, now: Instant, fault: usize, active: bool) {
+        if !active {
+            let open = self
+                .spans
+                .iter_mut()
+                .rev()
+                .find(|(f, _, to)| *f == fault && *to == Instant::NEVER);
+            if let Some((_, _, to)) = open {
+                *to = now;
+            }
+        } else if self.spans.len() < MOST_FAULT_SPANS {
+            self.spans.push((fault, now, Instant::NEVER));
+        }
+    }
+
+    fn finish(mut self, end: Instant) -> Vec<(usize, Instant, Instant)> {
+        for (_, _, to) in &mut self.spans {
+            *to = (*to).min(end);
+        }
+        self.spans
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! What happened in each window of a run, as sums of whole numbers.
+//!
+//! Whole numbers, so that replications can be added in any order, by any number of threads, and
+//! give the same bytes. Division waits until all are in.
+
+use clock::Duration;
+use cluster::EdgeId;
+
+/// Windows of one replication, or the sum of several.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Windows {
+    /// Nanoseconds of each window that were simulated; only windows that were reached are there.
+    pub(crate) covered: Vec<u128>,
+    /// By workload, then window.
+    pub(crate) workloads: Vec<Vec<WorkloadWindow>>,
+    /// By service, then window.
+    pub(crate) services: Vec<Vec<ServiceTotals>>,
+    /// Of edges with a breaker, rising: open breakers × nanoseconds by window.
+    pub(crate) breakers: Vec<(EdgeId, Vec<u128>)>,
+}
+
+/// A workload's requests in one window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct WorkloadWindow {
+    pub(crate) issued: u64,
+    /// By the number of the outcome.
+    pub(crate) ended: [u64; 8],
+    /// Sums of the replications' quantiles in nanoseconds, and of how many replications.
+    pub(crate) p50: u128,
+    pub(crate) p99: u128,
+    pub(crate) quantiles: u32,
+}
+
+/// What a service did; running totals, or their difference over a span.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct ServiceTotals {
+    pub(crate) arrived: u64,
+    pub(crate) completed: u64,
+    pub(crate) refused: u64,
+    /// Waiting requests × nanoseconds.
+    pub(crate) queue: u128,
+    /// Busy workers × nanoseconds.
+    pub(crate) busy: u128,
+}
+
+impl Windows {
+    pub(crate) fn new(
+        workloads: usize,
+        services: usize,
+        breakers: impl IntoIterator<Item = EdgeId>,
+    ) -> Self {
+        Self {
+            covered: Vec::new(),
+            workloads: vec![Vec::new(); workloads],
+            services: vec![Vec::new(); services],
+            breakers: breakers
+                .into_iter()
+                .map(|edge| (edge, Vec::new()))
+                .collect(),
+        }
+    }
+
+    /// Counts a window of this length; its rows are pushed by the caller.
+    pub(crate) fn cover(&mut self, span: Duration) {
+        self.covered.push(u128::from(span.as_nanos()));
+    }
+
+    /// Adds another replication of the same model.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        add_rows(&mut self.covered, &other.covered, |a, b| *a += b);
+        for (mine, theirs) in self.workloads.iter_mut().zip(&other.workloads) {
+            add_rows(mine, theirs, WorkloadWindow::add);
+        }
+        for (mine, theirs) in self.services.iter_mut().zip(&other.services) {
+            add_rows(mine, theirs, ServiceTotals::add);
+        }
+        for ((_, mine), (_, theirs)) in self.breakers.iter_mut().zip(&other.breakers) {
+            add_rows(mine, theirs, |a, b| *a += b);
+        }
+    }
+}
+
+/// Adds window by window; the longer run goes on alone.
+fn add_rows<T: Copy + Default>(mine: &mut Vec<T>, theirs: &[T], add: impl Fn(&mut T, &T)) {
+    if mine.len() < theirs.len() {
+        mine.resize(theirs.len(), T::default());
+    }
+    for (a, b) in mine.iter_mut().zip(theirs) {
+        add(a, b);
+    }
+}
+
+impl WorkloadWindow {
+    fn add(&mut self, other: &Self) {
+        self.issued += other.issued;
+        for (a, b) in self.ended.iter_mut().zip(other.ended) {
+            *a += b;
+        }
+        self.p50 += other.p50;
+        self.p99 += other.p99;
+        self.quantiles += other.quantiles;
+    }
+}
+
+impl ServiceTotals {
+    fn add(&mut self, other: &Self) {
+        self.arrived += other.arrived;
+        self.completed += other.completed;
+        self.refused += other.refused;
+        self.queue += other.queue;
+        self.busy += other.busy;
+    }
+
+    /// What was added to the totals since `mark`.
+    pub(crate) fn since(&self, mark: &Self) -> Self {
+        Self {
+            arrived: self.arrived - mark.arrived,
+            completed: self.completed - mark.completed,
+            refused: self.refused - mark.refused,
+            queue: self.queue - mark.queue,
+            busy: self.busy - mark.busy,
+        }
+    }
+}
