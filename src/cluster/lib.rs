@@ -1,3 +1,31 @@
-//! The simulated world.
+//! The simulated world: workloads, callers with their policies, the network, instances, faults.
+//!
+//! A [`World`] is made from a checked model and runs by itself; an [`Observer`] hears facts and
+//! can not change what happens. One file for each station of a request's way:
+//! `workload` → `client` → `network` → `instance` → `handler` → back to `client`.
+//!
+//! This crate refuses to read files, to know what is measured, and to run in parallel.
+
+mod client;
+mod event;
+mod fault;
+mod handler;
+mod instance;
+mod limits;
+mod network;
 mod observer;
+mod place;
+mod program;
+mod run;
+mod sampler;
+mod shared;
+mod slab;
+mod source;
+mod state;
+mod workload;
+mod world;
+
+pub use limits::{Ended, Limits, Reason, Violation};
 pub use observer::{EdgeId, Observer, Tick};
+pub use state::Edge;
+pub use world::World;

@@ -41,8 +41,9 @@ pub trait Observer {
     fn busy_workers(&mut self, now: Instant, service: usize, busy: u32) {}
     /// Work was done for a caller who had given up: worker time up to now.
     fn wasted(&mut self, now: Instant, service: usize, time: Duration) {}
-    /// The number of open (or half-open) circuit breakers on an edge changed.
-    fn breakers(&mut self, now: Instant, edge: EdgeId, open: u32, half_open: u32) {}
+    /// The number of open and half-open circuit breakers of one caller instance changed on an
+    /// edge: from `before` to `after`, each (open, half-open).
+    fn breakers(&mut self, now: Instant, edge: EdgeId, before: (u32, u32), after: (u32, u32)) {}
     /// A fault of the model (by its index) began or was over.
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {}
 }

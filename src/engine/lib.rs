@@ -8,9 +8,13 @@
 //! This crate refuses to know what an event means: it sees 32 bits and a time. Services, networks,
 //! requests and policies live above it.
 
+mod buckets;
 mod event_loop;
+mod fel;
+#[cfg(test)]
 mod heap;
 mod key;
+mod ladder;
 pub mod random;
 mod sampler;
 mod timers;
@@ -18,6 +22,7 @@ mod ziggurat;
 
 pub use event_loop::Engine;
 pub use key::{Payload, Stamp};
-pub use random::Bits;
+pub use random::{Bits, Keyed, Stream, stream_key};
 pub use sampler::{Mixture, Sampler};
 pub use timers::TimerClass;
+pub use ziggurat::exp1 as standard_exponential;

@@ -29,7 +29,7 @@ static NORMAL: Layers = layers(NORMAL_R, NORMAL_V, true);
 
 /// An exponential variate of mean 1.
 #[inline]
-pub(crate) fn exp1(bits: &mut impl Bits) -> f64 {
+pub fn exp1(bits: &mut impl Bits) -> f64 {
     let draw = bits.next_u64();
     let layer = usize::from(draw as u8);
     let x = fraction(draw) * EXP.x[layer];

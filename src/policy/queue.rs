@@ -115,6 +115,15 @@ impl Queue {
         })
     }
 
+    /// A request was served without waiting in the queue. Disciplines that watch the wait must
+    /// hear of it, or they would take the last crowd for the present one.
+    #[inline]
+    pub fn passed(&mut self, now: Instant) {
+        if let Kind::Codel(_, codel) | Kind::AdaptiveLifo(_, codel) = &mut self.0 {
+            codel.observe(now, clock::Duration::ZERO);
+        }
+    }
+
     /// How many items there are.
     #[inline]
     pub fn len(&self) -> usize {

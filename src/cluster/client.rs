@@ -1,0 +1,474 @@
+//! The caller's side of a call: its policy decides, the balancer picks, attempts go out, answers
+//! come back, and the call ends, once.
+//!
+//! Nothing here calls back into itself: what happens next is put on the agenda, so that a chain of
+//! calls that answer at once needs no stack.
+
+use crate::event::Event;
+use crate::observer::Observer;
+use crate::place::Location;
+use crate::slab::NONE;
+use crate::state::{Call, Doing, Peers, Strand};
+use crate::world::{Todo, World};
+use clock::{Duration, Instant};
+use engine::{Bits, Keyed, Sampler, Stamp};
+use model::Abandoned;
+use policy::balance::Usable;
+use policy::{Action, Actions, Env, Frame, Outcome};
+
+/// A workload's request that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    pub(crate) site: u32,
+    pub(crate) key: u64,
+}
+
+/// Separates what is drawn from one key.
+mod purpose {
+    pub(super) const BALANCER: u64 = 0x6261_6c61_6e63_6572;
+    pub(super) const POLICY: u64 = 0x706f_6c69_6379;
+    pub(super) const REQUEST: u64 = 0x7265_7175_6573_7400;
+    pub(super) const ANSWER: u64 = 0x616e_7377_6572_0000;
+}
+
+/// What a policy may ask while it decides about one call.
+struct CallEnv<'a> {
+    now: Instant,
+    key: u64,
+    draws: &'a mut u32,
+    spans: &'a [Sampler],
+    peers: &'a mut Peers,
+    /// The instance of the attempt that the policy prepares, once it asked.
+    picked: u32,
+}
+
+impl CallEnv<'_> {
+    fn bits(&mut self) -> Keyed {
+        let key = Keyed::child(self.key ^ purpose::POLICY, u64::from(*self.draws));
+        *self.draws += 1;
+        Keyed::new(key)
+    }
+}
+
+impl Env for CallEnv<'_> {
+    fn random(&mut self) -> u64 {
+        self.bits().next_u64()
+    }
+
+    fn sample(&mut self, source: u32) -> Duration {
+        let mut bits = self.bits();
+        self.spans[source as usize].sample(&mut bits)
+    }
+
+    fn target(&mut self) -> u32 {
+        let mut bits = self.bits();
+        self.picked = pick(self.peers, self.now, bits.next_u64());
+        self.picked
+    }
+}
+
+/// The instance that the balancer picks, by its number within the service.
+#[inline]
+fn pick(peers: &mut Peers, now: Instant, key: u64) -> u32 {
+    let mut bits = Keyed::new(key ^ purpose::BALANCER);
+    peers
+        .balancer
+        .pick(now, Usable::All, key, &mut || bits.next_u64())
+        .unwrap_or(NONE)
+}
+
+impl World {
+    /// Begins a call from `site` by the caller's instance number `local`.
+    #[inline]
+    #[allow(clippy::too_many_arguments)] // the parts of a call, each used once
+    pub(crate) fn start_call<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        site: u32,
+        local: u32,
+        key: u64,
+        parent: u32,
+        priority: u32,
+    ) {
+        let place = &self.sites[site as usize];
+        obs.call_started(now, place.edge as usize);
+        let channel = place.channels + local;
+        let call = self.calls.insert(Call {
+            key,
+            started: now,
+            parent,
+            site,
+            channel,
+            attempts: NONE,
+            draws: 0,
+            priority,
+        });
+        self.clean_frames(call, channel);
+        if parent != NONE {
+            self.strands[parent].calling = call;
+        }
+        self.decide(now, obs, call, Word::Start);
+    }
+
+    /// Says a word about a call to its policy, and does what the policy answers.
+    #[inline]
+    fn decide<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32, word: Word) {
+        let mut actions = core::mem::take(&mut self.actions);
+        let mut call = call;
+        let mut word = word;
+        loop {
+            let picked = self.say(now, obs, call, word, &mut actions);
+            for action in &actions {
+                self.act(now, obs, call, action, picked);
+            }
+            actions.clear();
+            // Others may have been let in by what was given back.
+            match self.woken.pop_front() {
+                Some(other) => (call, word) = (other, Word::Wake),
+                None => break,
+            }
+        }
+        self.actions = actions;
+    }
+
+    /// Lets the policy of a call hear `word`; answers the instance that it asked for, if it did.
+    #[inline]
+    fn say<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        call: u32,
+        word: Word,
+        actions: &mut Actions,
+    ) -> u32 {
+        let record = &mut self.calls[call];
+        let channel = &mut self.channels[record.channel as usize];
+        let first = call as usize * self.stride;
+        let frames = &mut self.frames[first..first + channel.pipeline.frames()];
+        let mut env = CallEnv {
+            now,
+            key: record.key,
+            draws: &mut record.draws,
+            spans: &self.spans,
+            peers: &mut self.peers[channel.peers as usize],
+            picked: NONE,
+        };
+        let pipeline = &mut channel.pipeline;
+        match word {
+            Word::Start => pipeline.start(now, call, frames, &mut env, actions),
+            Word::Ended(attempt, outcome) => {
+                pipeline.on_attempt_end(now, call, frames, attempt, outcome, &mut env, actions);
+            }
+            Word::Timer(timer) => pipeline.on_timer(now, call, frames, timer, &mut env, actions),
+            Word::Wake => pipeline.on_wake(now, call, frames, &mut env, actions),
+            Word::Abandon => pipeline.abandon(now, call, frames, actions),
+        }
+        if channel.breakers {
+            let state = channel.pipeline.breaker_state().unwrap_or_default();
+            if state != channel.stated {
+                obs.breakers(now, channel.edge as usize, channel.stated, state);
+                channel.stated = state;
+            }
+        }
+        env.picked
+    }
+
+    #[inline]
+    fn act<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        call: u32,
+        action: Action,
+        picked: u32,
+    ) {
+        match action {
+            Action::Send(attempt) => self.send(now, obs, call, attempt, picked),
+            Action::SetTimer(timer, at) => {
+                let slot = call * self.stride as u32 + u32::from(timer);
+                let class = self.channels[self.calls[call].channel as usize].timers[timer as usize];
+                self.timers[slot as usize] = match class {
+                    Some(class) => self.engine.arm(class, Event::Timer(slot)),
+                    None => self.engine.schedule(at, Event::Timer(slot)),
+                };
+            }
+            Action::CancelTimer(timer) => {
+                self.timers[call as usize * self.stride + usize::from(timer)] = Stamp::NONE;
+            }
+            Action::Cancel(attempt) => self.give_up(now, obs, call, attempt),
+            Action::Wake(other) => self.woken.push_back(other),
+            Action::Finish(outcome) => self.end_call(now, obs, call, outcome),
+        }
+    }
+
+    /// Sends an attempt to the instance that the balancer picks, or that the policy asked for.
+    #[inline]
+    fn send<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        call: u32,
+        attempt: u8,
+        picked: u32,
+    ) {
+        let record = &mut self.calls[call];
+        let site = &self.sites[record.site as usize];
+        let channel = &self.channels[record.channel as usize];
+        let peers = &mut self.peers[channel.peers as usize];
+        let key = Keyed::child(record.key, u64::from(attempt));
+        let picked = if picked == NONE {
+            pick(peers, now, key)
+        } else {
+            picked
+        };
+        obs.attempt_sent(now, site.edge as usize, record.started);
+
+        let mut strand = Strand::new(key, NONE, site.entry, call);
+        strand.sent = now;
+        strand.attempt = attempt;
+        strand.priority = record.priority;
+        strand.next = record.attempts;
+        let others = record.attempts;
+        let slot = self.strands.insert(strand);
+        self.calls[call].attempts = slot;
+        if others != NONE {
+            self.strands[others].prev = slot;
+        }
+        let strand = &mut self.strands[slot];
+        strand.root = slot;
+        if picked == NONE {
+            // Nobody to send it to: the caller knows at once.
+            strand.doing = Doing::Answering;
+            strand.outcome = Outcome::Unavailable;
+            self.agenda.push(Todo::Answer(slot));
+            return;
+        }
+        peers.balancer.sent(now, picked);
+        let instance = self.services[site.service as usize].first_instance + picked;
+        let strand = &mut self.strands[slot];
+        strand.instance = instance;
+        strand.doing = Doing::Travelling;
+        if self.network.is_instant() {
+            self.agenda.push(Todo::Deliver(slot));
+            return;
+        }
+        let from = self.caller_location(call);
+        let to = self.instances[instance as usize].location;
+        match self.network.carry(from, to, key ^ purpose::REQUEST) {
+            Some(Duration::ZERO) => self.agenda.push(Todo::Deliver(slot)),
+            Some(time) => {
+                self.strands[slot].stamp = self.engine.schedule(now + time, Event::Deliver(slot));
+            }
+            None => self.lose(slot),
+        }
+    }
+
+    /// Where the caller of a call stands.
+    fn caller_location(&self, call: u32) -> Location {
+        let record = &self.calls[call];
+        match record.parent {
+            NONE => Location::Client(record.site),
+            parent => self.instances[self.strands[parent].instance as usize].location,
+        }
+    }
+
+    /// The handler of a request has ended with `outcome`, or the request was refused: the answer
+    /// sets out. Nobody's answer goes nowhere.
+    #[inline]
+    pub(crate) fn send_answer(&mut self, now: Instant, root: u32, outcome: Outcome) {
+        let strand = &mut self.strands[root];
+        if strand.owner == NONE {
+            self.answered(root);
+            return;
+        }
+        strand.doing = Doing::Answering;
+        strand.outcome = outcome;
+        if self.network.is_instant() {
+            self.agenda.push(Todo::Answer(root));
+            return;
+        }
+        let call = strand.owner;
+        let key = strand.key ^ purpose::ANSWER;
+        let from = self.instances[strand.instance as usize].location;
+        match self.network.carry(from, self.caller_location(call), key) {
+            Some(Duration::ZERO) => self.agenda.push(Todo::Answer(root)),
+            Some(time) => {
+                self.strands[root].stamp = self.engine.schedule(now + time, Event::Answer(root));
+            }
+            None => self.lose(root),
+        }
+    }
+
+    /// The message that a root strand stands for is lost. Its caller does not know, and waits on.
+    pub(crate) fn lose(&mut self, root: u32) {
+        let strand = &mut self.strands[root];
+        if strand.owner == NONE {
+            self.answered(root);
+        } else {
+            strand.doing = Doing::Lost;
+        }
+    }
+
+    /// An answer reaches its caller.
+    #[inline]
+    pub(crate) fn receive<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        let strand = &self.strands[root];
+        let (call, attempt, outcome) = (strand.owner, strand.attempt, strand.outcome);
+        if call == NONE {
+            self.answered(root);
+            return;
+        }
+        if self.paused != 0 && self.put_off_call(call, Event::Answer(root), strand.stamp) {
+            return;
+        }
+        self.tell_balancer(now, root, outcome);
+        self.unlink_attempt(root);
+        self.strands[root].owner = NONE;
+        self.answered(root);
+        self.decide(now, obs, call, Word::Ended(attempt, outcome));
+    }
+
+    fn tell_balancer(&mut self, now: Instant, root: u32, outcome: Outcome) {
+        let strand = &self.strands[root];
+        if strand.instance == NONE {
+            return;
+        }
+        let instance = &self.instances[strand.instance as usize];
+        let channel = &self.channels[self.calls[strand.owner].channel as usize];
+        let peers = &mut self.peers[channel.peers as usize];
+        peers
+            .balancer
+            .ended(now, instance.local, now.since(strand.sent), outcome);
+    }
+
+    #[inline]
+    fn unlink_attempt(&mut self, root: u32) {
+        let Strand {
+            owner, next, prev, ..
+        } = self.strands[root];
+        if next != NONE {
+            self.strands[next].prev = prev;
+        }
+        if prev != NONE {
+            self.strands[prev].next = next;
+        } else {
+            self.calls[owner].attempts = next;
+        }
+    }
+
+    /// The caller no longer waits for an attempt.
+    fn give_up<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32, attempt: u8) {
+        let mut root = self.calls[call].attempts;
+        while root != NONE && self.strands[root].attempt != attempt {
+            root = self.strands[root].next;
+        }
+        if root == NONE {
+            debug_assert!(false, "a policy cancels attempts that are out");
+            return;
+        }
+        self.tell_balancer(now, root, Outcome::Timeout);
+        self.unlink_attempt(root);
+        let strand = &mut self.strands[root];
+        strand.owner = NONE;
+        strand.gave_up = now;
+        match strand.doing {
+            // Whoever carries it finds that nobody waits.
+            Doing::Travelling | Doing::Answering => {}
+            Doing::Lost => self.answered(root),
+            _ => {
+                let service = self.instances[strand.instance as usize].service;
+                if self.services[service as usize].abandoned == Abandoned::Cancel {
+                    self.stop_request(now, obs, root);
+                }
+            }
+        }
+    }
+
+    /// A timer of a call's policy has come due.
+    #[inline]
+    pub(crate) fn timer<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        slot: u32,
+        stamp: Stamp,
+    ) {
+        if self.timers[slot as usize] != stamp {
+            return;
+        }
+        let call = slot / self.stride as u32;
+        if self.paused != 0 && self.put_off_call(call, Event::Timer(slot), stamp) {
+            return;
+        }
+        self.timers[slot as usize] = Stamp::NONE;
+        let timer = (slot % self.stride as u32) as u8;
+        self.decide(now, obs, call, Word::Timer(timer));
+    }
+
+    /// The caller itself is gone: so is its call.
+    pub(crate) fn abandon_call<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32) {
+        let record = &self.calls[call];
+        let edge = self.sites[record.site as usize].edge;
+        obs.call_lost(now, edge as usize, record.started);
+        self.abandoning.push(call);
+    }
+
+    /// Ends the calls whose callers are gone. Put off, because giving up may stop further callers.
+    pub(crate) fn abandon_calls<O: Observer>(&mut self, now: Instant, obs: &mut O) {
+        while let Some(call) = self.abandoning.pop() {
+            self.decide(now, obs, call, Word::Abandon);
+            self.calls.remove(call);
+        }
+    }
+
+    #[inline]
+    fn end_call<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32, outcome: Outcome) {
+        let record = &self.calls[call];
+        let site = record.site;
+        let (parent, key) = (record.parent, record.key);
+        obs.call_ended(
+            now,
+            self.sites[site as usize].edge as usize,
+            record.started,
+            outcome,
+        );
+        self.calls.remove(call);
+        if parent == NONE {
+            self.request_ended(now, Done { site, key });
+            return;
+        }
+        let strand = &mut self.strands[parent];
+        strand.calling = NONE;
+        strand.doing = Doing::Pending;
+        strand.pc += 1;
+        strand.outcome = if outcome.is_success() {
+            Outcome::Success
+        } else {
+            Outcome::Error
+        };
+        self.agenda.push(Todo::Resume(parent));
+    }
+
+    /// Fresh frames for a call, in a slot that another may have used.
+    #[inline]
+    fn clean_frames(&mut self, call: u32, channel: u32) {
+        let first = call as usize * self.stride;
+        if self.frames.len() < first + self.stride {
+            self.frames.resize(first + self.stride, Frame::default());
+            self.timers.resize(first + self.stride, Stamp::NONE);
+        }
+        let frames = self.channels[channel as usize].pipeline.frames();
+        self.frames[first..first + frames].fill(Frame::default());
+    }
+}
+
+/// What a policy is told about a call.
+#[derive(Clone, Copy, Debug)]
+enum Word {
+    Start,
+    Ended(u8, Outcome),
+    Timer(u8),
+    Wake,
+    Abandon,
+}

@@ -1,0 +1,413 @@
+//! A handler at work: strands walk the program of their endpoint.
+//!
+//! A request reaches its instance, gets a worker, computes, waits, calls, forks, and answers. What
+//! goes on at once is put on the agenda rather than called, so that no chain of empty handlers can
+//! exhaust the stack.
+
+use crate::event::Event;
+use crate::observer::Observer;
+use crate::program::Op;
+use crate::slab::NONE;
+use crate::state::{Doing, Strand};
+use crate::world::{Todo, World};
+use clock::Instant;
+use engine::{Bits, Keyed, Stamp};
+use model::{Abandoned, CrashMode};
+use policy::Outcome;
+
+/// Sets the draws of a handler's steps apart from each other: an odd constant, so that no two
+/// program counters give the same key.
+const STEP: u64 = 0xd1b5_4a32_d192_ed03;
+/// Draws whether a fault lets an answered request fail.
+const FAULT: u64 = 0x6661_756c_7400_0000;
+
+impl World {
+    /// A request reaches its instance.
+    #[inline]
+    pub(crate) fn deliver<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        let strand = &mut self.strands[root];
+        let id = strand.instance;
+        let instance = &mut self.instances[id as usize];
+        if !instance.is_up() {
+            // A machine that is gone says nothing; one that starts refuses connections.
+            if instance.crashes > 0 && instance.crash_mode == CrashMode::Blackhole {
+                self.lose(root);
+            } else {
+                self.send_answer(now, root, Outcome::Unavailable);
+            }
+            return;
+        }
+        if instance.pauses > 0 {
+            instance.deferred.push((Event::Deliver(root), strand.stamp));
+            return;
+        }
+        let service = &self.services[instance.service as usize];
+        if strand.gave_up != Instant::NEVER && service.abandoned != Abandoned::Serve {
+            self.answered(root);
+            return;
+        }
+        obs.arrived(now, instance.service as usize);
+        if service.blocking {
+            self.acquire(now, obs, root);
+        } else {
+            self.walk(now, obs, root);
+        }
+    }
+
+    /// Walks the program until the strand must wait for something.
+    pub(crate) fn walk<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        loop {
+            let strand = &mut self.strands[id];
+            let pc = strand.pc;
+            match self.program.ops[pc as usize] {
+                Op::Compute { .. } => {
+                    let instance = &self.instances[strand.instance as usize];
+                    if self.services[instance.service as usize].blocking {
+                        self.compute_in_turn(now, obs, id);
+                    } else {
+                        self.acquire(now, obs, id);
+                    }
+                    return;
+                }
+                Op::Wait { sampler } => {
+                    let time =
+                        self.program.samplers[sampler as usize].sample(&mut step_bits(strand));
+                    strand.doing = Doing::Waiting;
+                    strand.stamp = self.engine.schedule(now + time, Event::Finish(id));
+                    return;
+                }
+                Op::Call { site } => {
+                    let key = step_key(strand);
+                    strand.doing = Doing::Calling;
+                    let local = self.instances[strand.instance as usize].local;
+                    let priority = strand.priority;
+                    let site = site + self.workloads.len() as u32;
+                    self.start_call(now, obs, site, local, key, id, priority);
+                    return;
+                }
+                Op::Fork { table, require } => {
+                    self.fork(id, table, require);
+                    return;
+                }
+                Op::Repeat { times: 0, .. } => strand.pc += 1,
+                Op::Repeat { times, body } => {
+                    strand.doing = Doing::Forked;
+                    strand.rounds = times;
+                    let round = self.branch(id, body, 0);
+                    self.agenda.push(Todo::Resume(round));
+                    return;
+                }
+                Op::Choose { table } => {
+                    let drawn = step_bits(strand).unit();
+                    let choices = &self.program.choices[table as usize];
+                    let chosen = choices.partition_point(|(reached, _)| *reached <= drawn);
+                    strand.pc = choices[chosen].1;
+                }
+                Op::Jump { to } => strand.pc = to,
+                Op::Fail { ratio } => {
+                    if step_bits(strand).unit() < ratio {
+                        self.strand_ended(now, obs, id, Outcome::Error);
+                        return;
+                    }
+                    strand.pc += 1;
+                }
+                Op::End => {
+                    self.strand_ended(now, obs, id, Outcome::Success);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The agenda's word: what the strand waited for is there, or it is new.
+    #[inline]
+    pub(crate) fn resume<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let strand = &mut self.strands[id];
+        if strand.doing == Doing::Dead {
+            self.free(id);
+            return;
+        }
+        debug_assert_eq!(strand.doing, Doing::Pending);
+        match strand.outcome {
+            Outcome::Success => self.walk(now, obs, id),
+            failure => self.strand_ended(now, obs, id, failure),
+        }
+    }
+
+    /// A compute or wait step is over.
+    #[inline]
+    pub(crate) fn finish<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, stamp: Stamp) {
+        let strand = &mut self.strands[id];
+        if strand.stamp != stamp {
+            return;
+        }
+        if strand.doing == Doing::Waiting {
+            let instance = strand.instance;
+            if self.paused != 0 && self.put_off(instance, Event::Finish(id), stamp) {
+                return;
+            }
+            let strand = &mut self.strands[id];
+            strand.stamp = Stamp::NONE;
+            strand.pc += 1;
+            self.walk(now, obs, id);
+            return;
+        }
+        self.computed(now, obs, id);
+    }
+
+    /// A blocking request has one worker, so its strands compute one at a time.
+    fn compute_in_turn<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let root = self.strands[id].root;
+        if self.strands[root].computing {
+            self.strands[id].doing = Doing::WaitingForSibling;
+            self.siblings.push_back((root, id));
+            return;
+        }
+        self.strands[root].computing = true;
+        self.compute(now, obs, id);
+    }
+
+    /// Work begins; the strand has its worker.
+    #[inline]
+    pub(crate) fn compute<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let strand = &mut self.strands[id];
+        let Op::Compute { sampler } = self.program.ops[strand.pc as usize] else {
+            unreachable!("only compute steps need a worker");
+        };
+        let instance = &mut self.instances[strand.instance as usize];
+        let demand = self.program.samplers[sampler as usize].sample(&mut step_bits(strand));
+        strand.doing = Doing::Computing;
+        if instance.shared.is_some() {
+            let id_of_instance = strand.instance;
+            self.share(now, obs, id_of_instance, id, demand);
+            return;
+        }
+        let time = if instance.slow == 1.0 {
+            demand
+        } else {
+            demand.mul_f64(instance.slow)
+        };
+        strand.due = now + time;
+        strand.stamp = self.engine.schedule(strand.due, Event::Finish(id));
+    }
+
+    /// The work of a compute step is done.
+    #[inline]
+    pub(crate) fn computed<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let strand = &mut self.strands[id];
+        strand.stamp = Stamp::NONE;
+        strand.pc += 1;
+        let (root, instance) = (strand.root, strand.instance);
+        let service = self.instances[instance as usize].service;
+        if self.services[service as usize].blocking {
+            let strand = &mut self.strands[root];
+            strand.computing = false;
+            if strand.family > 0 {
+                self.next_sibling(now, obs, root);
+            }
+        } else {
+            self.strands[id].doing = Doing::Pending;
+            self.account_waste(now, obs, service, root, self.strands[id].since);
+            self.release(now, obs, instance);
+        }
+        self.walk(now, obs, id);
+    }
+
+    fn next_sibling<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        if let Some(at) = self.siblings.iter().position(|(of, _)| *of == root) {
+            let (_, id) = self.siblings.remove(at).expect("found above");
+            self.strands[root].computing = true;
+            self.compute(now, obs, id);
+        }
+    }
+
+    fn fork(&mut self, id: u32, table: u32, require: u32) {
+        let count = self.program.forks[table as usize].len();
+        let strand = &mut self.strands[id];
+        strand.doing = Doing::Forked;
+        strand.required = require;
+        strand.running = count as u32;
+        // Begun in the order of the model: the agenda hands out last what was put on it first.
+        for branch in (0..count).rev() {
+            let start = self.program.forks[table as usize][branch];
+            let branch = self.branch(id, start, branch as u64);
+            self.agenda.push(Todo::Resume(branch));
+        }
+    }
+
+    /// A strand below `parent`, which begins at `pc`.
+    fn branch(&mut self, parent: u32, pc: u32, number: u64) -> u32 {
+        let above = &self.strands[parent];
+        let mut strand = Strand::new(
+            Keyed::child(step_key(above), number),
+            above.instance,
+            pc,
+            parent,
+        );
+        strand.root = above.root;
+        strand.priority = above.priority;
+        strand.next = above.branches;
+        let (root, first) = (above.root, above.branches);
+        let id = self.strands.insert(strand);
+        if first != NONE {
+            self.strands[first].prev = id;
+        }
+        self.strands[parent].branches = id;
+        self.strands[root].family += 1;
+        id
+    }
+
+    /// A strand has reached its end, or failed.
+    fn strand_ended<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, outcome: Outcome) {
+        let strand = &self.strands[id];
+        if strand.root == id {
+            self.request_served(now, obs, id, outcome);
+            return;
+        }
+        let parent = strand.owner;
+        let root = strand.root;
+        if parent != NONE && self.next_round(id, parent, outcome) {
+            return;
+        }
+        self.unlink_branch(id);
+        self.free(id);
+        if parent != NONE {
+            self.branch_ended(parent, outcome);
+        }
+        self.leave_family(now, obs, root);
+    }
+
+    /// Whether the strand was a round of a `repeat`, and goes on with the next one.
+    fn next_round(&mut self, id: u32, parent: u32, outcome: Outcome) -> bool {
+        let above = &mut self.strands[parent];
+        let Op::Repeat { times, body } = self.program.ops[above.pc as usize] else {
+            return false;
+        };
+        above.rounds -= 1;
+        if above.rounds == 0 || outcome != Outcome::Success {
+            return false;
+        }
+        let key = Keyed::child(step_key(above), u64::from(times - above.rounds));
+        let strand = &mut self.strands[id];
+        strand.key = key;
+        strand.pc = body;
+        strand.doing = Doing::Pending;
+        self.agenda.push(Todo::Resume(id));
+        true
+    }
+
+    /// A branch or the last round of `parent` has ended: does it go on?
+    fn branch_ended(&mut self, parent: u32, outcome: Outcome) {
+        let above = &mut self.strands[parent];
+        if let Op::Fork { .. } = self.program.ops[above.pc as usize] {
+            above.running -= 1;
+            if outcome == Outcome::Success {
+                above.required -= 1;
+                if above.required > 0 {
+                    return;
+                }
+            } else if above.running >= above.required {
+                return;
+            }
+        }
+        above.doing = Doing::Pending;
+        above.outcome = outcome;
+        above.pc += 1;
+        // The rest runs on, unheard.
+        let mut branch = core::mem::replace(&mut above.branches, NONE);
+        while branch != NONE {
+            let strand = &mut self.strands[branch];
+            branch = strand.next;
+            (strand.owner, strand.next, strand.prev) = (NONE, NONE, NONE);
+        }
+        self.agenda.push(Todo::Resume(parent));
+    }
+
+    fn unlink_branch(&mut self, id: u32) {
+        let Strand {
+            owner, next, prev, ..
+        } = self.strands[id];
+        if next != NONE {
+            self.strands[next].prev = prev;
+        }
+        if prev != NONE {
+            self.strands[prev].next = next;
+        } else if owner != NONE {
+            self.strands[owner].branches = next;
+        }
+    }
+
+    /// One strand below `root` less.
+    fn leave_family<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        let strand = &mut self.strands[root];
+        strand.family -= 1;
+        if strand.family > 0
+            || !matches!(
+                strand.doing,
+                Doing::Answering | Doing::Lost | Doing::Lingering
+            )
+        {
+            return;
+        }
+        let lingering = strand.doing == Doing::Lingering;
+        if strand.has_worker {
+            self.release_request(now, obs, root);
+        }
+        if lingering {
+            self.free(root);
+        }
+    }
+
+    /// The handler of a request is through with `outcome`.
+    fn request_served<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        root: u32,
+        outcome: Outcome,
+    ) {
+        let strand = &mut self.strands[root];
+        let instance = &self.instances[strand.instance as usize];
+        let mut outcome = outcome;
+        if instance.errors > 0.0
+            && outcome == Outcome::Success
+            && Keyed::new(strand.key ^ FAULT).unit() < instance.errors
+        {
+            outcome = Outcome::Error;
+        }
+        obs.completed(now, instance.service as usize);
+        // Branches that nobody listens to still use the worker of a blocking request.
+        if strand.has_worker && strand.family == 0 {
+            self.release_request(now, obs, root);
+        }
+        self.send_answer(now, root, outcome);
+    }
+
+    /// Nothing more will be heard of the message that `root` stands for.
+    #[inline]
+    pub(crate) fn answered(&mut self, root: u32) {
+        if self.strands[root].family == 0 {
+            self.free(root);
+        } else {
+            self.strands[root].doing = Doing::Lingering;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn free(&mut self, id: u32) {
+        self.strands[id].doing = Doing::Nothing;
+        self.strands[id].stamp = Stamp::NONE;
+        self.strands.remove(id);
+    }
+}
+
+/// The key of what is drawn at the strand's present step.
+#[inline]
+fn step_key(strand: &Strand) -> u64 {
+    strand.key ^ (u64::from(strand.pc) + 1).wrapping_mul(STEP)
+}
+
+#[inline]
+fn step_bits(strand: &Strand) -> Keyed {
+    Keyed::new(step_key(strand))
+}

@@ -1,0 +1,317 @@
+//! An instance: admits requests, queues them, hands out its workers, and stops work that nobody
+//! waits for.
+
+use crate::event::Event;
+use crate::observer::Observer;
+use crate::program::Op;
+use crate::slab::NONE;
+use crate::state::Doing;
+use crate::world::{Todo, World};
+use clock::{Duration, Instant};
+use engine::Stamp;
+use model::Abandoned;
+use policy::Outcome;
+use policy::Verdict;
+
+impl World {
+    /// A strand wants a worker: it gets one, waits for one, or is refused.
+    #[inline]
+    pub(crate) fn acquire<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let strand = &self.strands[id];
+        let instance = &mut self.instances[strand.instance as usize];
+        let service = &mut self.services[instance.service as usize];
+        if instance.busy < instance.workers {
+            instance.busy += 1;
+            instance.queue.passed(now);
+            if instance.shared.is_none() {
+                service.busy += 1;
+                obs.busy_workers(now, instance.service as usize, service.busy);
+            }
+            self.begin(now, obs, id, now);
+            return;
+        }
+        // What was admitted once is never refused: only new requests meet a full queue.
+        if instance.waiting >= service.queue_capacity && !self.strands[strand.root].admitted {
+            obs.refused(now, instance.service as usize);
+            self.refuse(now, obs, id);
+            return;
+        }
+        instance.queue.push(now, id, strand.priority);
+        instance.waiting += 1;
+        service.queued += 1;
+        obs.queue_length(now, instance.service as usize, service.queued);
+        self.strands[id].doing = Doing::Queued;
+    }
+
+    /// The strand has got its worker, `arrived` being when it asked for one.
+    #[inline]
+    fn begin<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, arrived: Instant) {
+        let strand = &mut self.strands[id];
+        strand.since = now;
+        let service = self.instances[strand.instance as usize].service;
+        let root = strand.root;
+        if !self.strands[root].admitted {
+            self.strands[root].admitted = true;
+            obs.served(now, service as usize, arrived);
+        }
+        if !self.services[service as usize].blocking {
+            self.compute(now, obs, id);
+            return;
+        }
+        let strand = &mut self.strands[id];
+        strand.has_worker = true;
+        if let Op::Compute { .. } = self.program.ops[strand.pc as usize] {
+            strand.computing = true;
+            self.compute(now, obs, id);
+        } else {
+            // Not called at once: a queue of empty handlers would climb the stack.
+            strand.doing = Doing::Pending;
+            self.agenda.push(Todo::Resume(id));
+        }
+    }
+
+    /// A request is turned away before it was served.
+    fn refuse<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let root = self.strands[id].root;
+        if root == id && self.strands[root].family == 0 {
+            self.send_answer(now, root, Outcome::Rejected);
+            return;
+        }
+        // A branch asked first: the whole request goes.
+        self.stop_strands(now, obs, root);
+        self.send_answer(now, root, Outcome::Rejected);
+    }
+
+    /// A worker is free: the next in the queue gets it.
+    #[inline]
+    pub(crate) fn release<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let instance = &mut self.instances[id as usize];
+        instance.busy -= 1;
+        if instance.shared.is_none() {
+            self.services[instance.service as usize].busy -= 1;
+        }
+        if instance.pauses == 0 && !instance.queue.is_empty() {
+            self.refill(now, obs, id);
+        }
+        let instance = &self.instances[id as usize];
+        if instance.shared.is_none() {
+            let busy = self.services[instance.service as usize].busy;
+            obs.busy_workers(now, instance.service as usize, busy);
+        }
+    }
+
+    /// Gives free workers to those who wait.
+    #[inline]
+    pub(crate) fn refill<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        loop {
+            let instance = &mut self.instances[id as usize];
+            if instance.busy >= instance.workers {
+                break;
+            }
+            let Some(popped) = instance.queue.pop(now) else {
+                break;
+            };
+            let strand = popped.item;
+            if self.strands[strand].doing == Doing::Dead {
+                self.free(strand);
+                continue;
+            }
+            instance.waiting -= 1;
+            let service = instance.service;
+            let state = &mut self.services[service as usize];
+            state.queued -= 1;
+            obs.queue_length(now, service as usize, state.queued);
+            let root = self.strands[strand].root;
+            let gave_up = self.strands[root].gave_up != Instant::NEVER;
+            if gave_up && state.abandoned != Abandoned::Serve {
+                self.strands[strand].doing = Doing::Stopped;
+                self.stop_request(now, obs, root);
+                continue;
+            }
+            if popped.verdict == Verdict::Drop {
+                self.strands[strand].doing = Doing::Stopped;
+                obs.refused(now, service as usize);
+                self.refuse(now, obs, strand);
+                continue;
+            }
+            instance_takes(self, id);
+            self.begin(now, obs, strand, popped.since);
+        }
+    }
+
+    /// A blocking request gives its worker back.
+    #[inline]
+    pub(crate) fn release_request<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        let strand = &mut self.strands[root];
+        strand.has_worker = false;
+        let (id, since) = (strand.instance, strand.since);
+        let service = self.instances[id as usize].service;
+        self.account_waste(now, obs, service, root, since);
+        self.release(now, obs, id);
+    }
+
+    /// Work since `since` was in vain as far as the caller of `root` had given up by then.
+    #[inline]
+    pub(crate) fn account_waste<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        service: u32,
+        root: u32,
+        since: Instant,
+    ) {
+        let gave_up = self.strands[root].gave_up;
+        if gave_up != Instant::NEVER {
+            obs.wasted(now, service as usize, now.since(gave_up.max(since)));
+        }
+    }
+
+    /// Work on shared cores begins.
+    pub(crate) fn share<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        id: u32,
+        strand: u32,
+        demand: Duration,
+    ) {
+        let shared = self.instances[id as usize]
+            .shared
+            .as_mut()
+            .expect("asked by the caller");
+        let before = shared.busy();
+        shared.add(now, strand, demand);
+        self.share_changed(now, obs, id, before);
+    }
+
+    /// The next job on shared cores is done.
+    pub(crate) fn shared_done<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        id: u32,
+        stamp: Stamp,
+    ) {
+        let instance = &mut self.instances[id as usize];
+        if instance.shared_stamp != stamp {
+            return;
+        }
+        let shared = instance
+            .shared
+            .as_mut()
+            .expect("only shared cores set this event");
+        let before = shared.busy();
+        let strand = shared.finish(now);
+        self.share_changed(now, obs, id, before);
+        if let Some(strand) = strand {
+            self.computed(now, obs, strand);
+        }
+    }
+
+    /// States how many cores work, `before` of them until now, and waits for the next job's end.
+    pub(crate) fn share_changed<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        id: u32,
+        before: u32,
+    ) {
+        let instance = &mut self.instances[id as usize];
+        let shared = instance.shared.as_ref().expect("asked by the caller");
+        instance.shared_stamp = match shared.due() {
+            Some(at) => self.engine.schedule(at.max(now), Event::Shared(id)),
+            None => Stamp::NONE,
+        };
+        let service = &mut self.services[instance.service as usize];
+        service.busy = service.busy + shared.busy() - before;
+        obs.busy_workers(now, instance.service as usize, service.busy);
+    }
+
+    /// Stops a request whose caller has given up, for good.
+    pub(crate) fn stop_request<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        self.stop_strands(now, obs, root);
+        if self.strands[root].doing != Doing::Dead {
+            self.answered(root);
+        }
+    }
+
+    /// Stops all strands of a request and gives its workers back. The root's slot stays, for the
+    /// answer, unless the queue or the agenda still names it: then it is dead, and they free it.
+    pub(crate) fn stop_strands<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        if self.strands[root].family > 0 {
+            // Rare, and some may be listed nowhere: look at every slot.
+            for id in 0..self.strands.slots() {
+                let strand = &self.strands[id];
+                if strand.root == root
+                    && id != root
+                    && !matches!(strand.doing, Doing::Nothing | Doing::Dead)
+                {
+                    self.stop_strand(now, obs, id);
+                    if self.strands[id].doing != Doing::Dead {
+                        self.free(id);
+                    }
+                }
+            }
+            let strand = &mut self.strands[root];
+            (strand.family, strand.branches, strand.running) = (0, NONE, 0);
+            self.siblings.retain(|(of, _)| *of != root);
+        }
+        if !matches!(self.strands[root].doing, Doing::Answering | Doing::Lost) {
+            self.stop_strand(now, obs, root);
+        }
+        if self.strands[root].has_worker {
+            self.release_request(now, obs, root);
+        }
+    }
+
+    /// Ends what one strand is doing.
+    fn stop_strand<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let strand = &mut self.strands[id];
+        let doing = core::mem::replace(&mut strand.doing, Doing::Stopped);
+        let instance_id = strand.instance;
+        match doing {
+            Doing::Computing => {
+                strand.stamp = Stamp::NONE;
+                let (root, since) = (strand.root, strand.since);
+                self.strands[root].computing = false;
+                let instance = &mut self.instances[instance_id as usize];
+                instance.frozen.retain(|(frozen, _)| *frozen != id);
+                if let Some(shared) = &mut instance.shared {
+                    let before = shared.busy();
+                    shared.remove(now, id);
+                    self.share_changed(now, obs, instance_id, before);
+                }
+                let service = self.instances[instance_id as usize].service;
+                if !self.services[service as usize].blocking {
+                    self.account_waste(now, obs, service, root, since);
+                    self.release(now, obs, instance_id);
+                }
+            }
+            Doing::Waiting => strand.stamp = Stamp::NONE,
+            Doing::Pending => strand.doing = Doing::Dead,
+            Doing::Queued => {
+                strand.doing = Doing::Dead;
+                let instance = &mut self.instances[instance_id as usize];
+                instance.waiting -= 1;
+                let service = &mut self.services[instance.service as usize];
+                service.queued -= 1;
+                obs.queue_length(now, instance.service as usize, service.queued);
+            }
+            Doing::Calling => {
+                let call = core::mem::replace(&mut strand.calling, NONE);
+                self.abandon_call(now, obs, call);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One worker more is held.
+#[inline]
+fn instance_takes(world: &mut World, id: u32) {
+    let instance = &mut world.instances[id as usize];
+    instance.busy += 1;
+    if instance.shared.is_none() {
+        world.services[instance.service as usize].busy += 1;
+    }
+}

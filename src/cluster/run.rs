@@ -1,0 +1,161 @@
+//! The loop: takes the next event, does it, and whatever follows from it at the same instant.
+
+use crate::event::Event;
+use crate::limits::{Ended, Limits, Reason};
+use crate::observer::{Observer, Tick};
+use crate::world::{Todo, World};
+use clock::Instant;
+use engine::Stamp;
+
+impl World {
+    /// Runs until `until`, or until the observer or a limit stops it. May be called again, to go
+    /// on from there.
+    pub fn run<O: Observer>(&mut self, obs: &mut O, until: Instant, limits: &Limits) -> Ended {
+        self.limits = *limits;
+        let reason = self.events(obs, until);
+        // Time goes on to the end, also where no event lies.
+        let at = if reason == Reason::Finished {
+            until
+        } else {
+            self.engine.now()
+        };
+        if reason == Reason::Finished {
+            let mut tick = obs.tick(at);
+            while let Tick::At(next) = tick
+                && next <= at
+            {
+                tick = obs.tick(at);
+            }
+        }
+        Ended {
+            events: self.engine.events(),
+            fingerprint: self.engine.fingerprint(),
+            at,
+            reason,
+            violations: Vec::new(),
+        }
+    }
+
+    fn events<O: Observer>(&mut self, obs: &mut O, until: Instant) -> Reason {
+        let mut tick = match obs.tick(self.engine.now()) {
+            Tick::At(at) => at,
+            Tick::Stop => return Reason::Stopped,
+        };
+        let mut instant = self.engine.now();
+        let mut steps_left = self.limits.steps_at_one_instant;
+        loop {
+            let timers = &self.timers;
+            let live = |event, stamp| match event {
+                Event::Timer(slot) => timers[slot as usize] == stamp,
+                _ => true,
+            };
+            let Some((event, stamp)) = self.engine.next(until, live) else {
+                return Reason::Finished;
+            };
+            let now = self.engine.now();
+            if now > instant {
+                instant = now;
+                steps_left = self.limits.steps_at_one_instant;
+                while now >= tick {
+                    match obs.tick(now) {
+                        Tick::At(at) => tick = at,
+                        Tick::Stop => return Reason::Stopped,
+                    }
+                    if let Some(reason) = self.limit_reached() {
+                        return reason;
+                    }
+                }
+            }
+            self.dispatch(now, obs, event, stamp);
+            steps_left -= 1;
+            while let Some(todo) = self.next_todo(now, obs) {
+                self.carry_on(now, obs, todo);
+                steps_left -= 1;
+                if steps_left == 0 {
+                    break;
+                }
+                if self.is_full() {
+                    return self.overflow();
+                }
+            }
+            if steps_left == 0 {
+                return self.standstill(now);
+            }
+        }
+    }
+
+    #[inline]
+    fn dispatch<O: Observer>(&mut self, now: Instant, obs: &mut O, event: Event, stamp: Stamp) {
+        match event {
+            Event::Finish(strand) => self.finish(now, obs, strand, stamp),
+            Event::Arrival(workload) => self.arrive(now, obs, workload, stamp),
+            Event::Deliver(strand) => self.deliver(now, obs, strand),
+            Event::Answer(strand) => self.receive(now, obs, strand),
+            Event::Timer(slot) => self.timer(now, obs, slot, stamp),
+            Event::Think(workload) => self.request(now, obs, workload),
+            Event::Shared(instance) => self.shared_done(now, obs, instance, stamp),
+            Event::Ready(instance) => self.ready(now, obs, instance, stamp),
+            Event::Fault(fault) => self.fault(now, obs, fault),
+        }
+    }
+
+    #[inline]
+    fn next_todo<O: Observer>(&mut self, now: Instant, obs: &mut O) -> Option<Todo> {
+        // Before anything else, so that nobody speaks to a caller who is gone.
+        if !self.abandoning.is_empty() {
+            self.abandon_calls(now, obs);
+        }
+        self.agenda.pop()
+    }
+
+    #[inline]
+    fn carry_on<O: Observer>(&mut self, now: Instant, obs: &mut O, todo: Todo) {
+        match todo {
+            Todo::Deliver(strand) => self.deliver(now, obs, strand),
+            Todo::Answer(strand) => self.receive(now, obs, strand),
+            Todo::Resume(strand) => self.resume(now, obs, strand),
+            Todo::Replay(event, stamp) => self.dispatch(now, obs, event, stamp),
+        }
+    }
+
+    /// Whether no more requests fit.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.strands.len() >= self.limits.in_flight
+    }
+
+    /// Limits that need not be looked at after each event.
+    #[cold]
+    fn limit_reached(&self) -> Option<Reason> {
+        if self.engine.events() >= self.limits.events {
+            let events = self.limits.events;
+            return Some(Reason::Limit(format!(
+                "stopped after {events} events, the most allowed"
+            )));
+        }
+        self.engine.exhausted().then(|| {
+            Reason::Limit(
+                "stopped: the run has scheduled all the events that can be numbered".into(),
+            )
+        })
+    }
+
+    #[cold]
+    fn overflow(&self) -> Reason {
+        Reason::Limit(format!(
+            "stopped at {}: {} requests in flight, the most allowed; the load grows faster than it \
+             is served (retries without a budget, a queue without a capacity?)",
+            self.engine.now(),
+            self.limits.in_flight
+        ))
+    }
+
+    #[cold]
+    fn standstill(&self, now: Instant) -> Reason {
+        Reason::Limit(format!(
+            "stopped at {now}: {} steps without the simulated time moving on; something goes round \
+             in no time (users who do not think, handlers that do nothing?)",
+            self.limits.steps_at_one_instant
+        ))
+    }
+}

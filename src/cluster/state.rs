@@ -1,0 +1,248 @@
+//! What the world is made of while it runs: calls, strands, instances, and the state that callers
+//! hold. Plain data; what happens to it stands in the stations' files.
+
+use crate::place::Location;
+use crate::shared::Shared;
+use crate::slab::NONE;
+use clock::{Duration, Instant};
+use engine::{Sampler, Stamp, TimerClass};
+use model::{Abandoned, CrashMode};
+use policy::Queue;
+use policy::balance::Balancer;
+use policy::{Outcome, Pipeline};
+
+/// One call, as its caller sees it: attempts inside a policy.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// Identity of the call: every draw that belongs to it comes from here.
+    pub(crate) key: u64,
+    pub(crate) started: Instant,
+    /// The strand that waits for it; [`NONE`] for a workload's request.
+    pub(crate) parent: u32,
+    pub(crate) site: u32,
+    pub(crate) channel: u32,
+    /// The attempts that are out, as a list of strands through [`Strand::next`].
+    pub(crate) attempts: u32,
+    /// Random numbers that its policy has drawn.
+    pub(crate) draws: u32,
+    pub(crate) priority: u32,
+}
+
+/// What a strand is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Doing {
+    /// The slot is free.
+    Nothing,
+    /// A request on its way to the instance.
+    Travelling,
+    /// Waits in the instance's queue for a worker.
+    Queued,
+    /// Work; a worker is held.
+    Computing,
+    /// A wait step.
+    Waiting,
+    /// Waits for the worker of its own (blocking) request, which another branch uses.
+    WaitingForSibling,
+    /// Waits for the call that it made.
+    Calling,
+    /// Waits for its branches or rounds.
+    Forked,
+    /// About to go on, in the agenda.
+    Pending,
+    /// Gave its answer, and waits for branches that nobody listens to.
+    Lingering,
+    /// The answer is on its way to the caller.
+    Answering,
+    /// The request or its answer vanished on the way; the caller still waits.
+    Lost,
+    /// Stopped; whoever stopped it decides what becomes of the slot.
+    Stopped,
+    /// Stopped for good; whoever still names it (the queue, the agenda) frees it.
+    Dead,
+}
+
+/// A line of execution at an instance. The root strand of a request stands for the request; the
+/// branches of a `parallel` and the rounds of a `repeat` are strands below it.
+#[derive(Debug)]
+pub(crate) struct Strand {
+    /// Identity: every draw that belongs to the work comes from here.
+    pub(crate) key: u64,
+    /// The event that it waits for.
+    pub(crate) stamp: Stamp,
+    /// When the present hold of a worker began.
+    pub(crate) since: Instant,
+    /// When the present compute step will be over.
+    pub(crate) due: Instant,
+    /// Of a root: when the request was sent.
+    pub(crate) sent: Instant,
+    /// Of a root: when its caller gave up.
+    pub(crate) gave_up: Instant,
+    /// Of a root: the call that it is an attempt of, [`NONE`] when nobody waits. Of a branch: the
+    /// strand that forked it, [`NONE`] when it no longer listens.
+    pub(crate) owner: u32,
+    /// The root of the request; itself for a root.
+    pub(crate) root: u32,
+    /// Neighbours among the attempts of a call, or among the branches of a strand.
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+    /// The call that it waits for.
+    pub(crate) calling: u32,
+    /// First of its branches.
+    pub(crate) branches: u32,
+    /// Branches that may still end; of a root, [`Self::family`] counts all strands below it.
+    pub(crate) running: u32,
+    /// Branches that must still succeed.
+    pub(crate) required: u32,
+    /// Rounds that are still to be run, the present one included.
+    pub(crate) rounds: u32,
+    /// Of a root: strands below it that live.
+    pub(crate) family: u32,
+    pub(crate) pc: u32,
+    pub(crate) instance: u32,
+    pub(crate) doing: Doing,
+    pub(crate) attempt: u8,
+    pub(crate) outcome: Outcome,
+    /// Of a root: a worker is held.
+    pub(crate) has_worker: bool,
+    /// Of a root: it has been served, so that a full queue can not refuse it any more.
+    pub(crate) admitted: bool,
+    /// Of a root: one of its strands computes (blocking requests compute one at a time).
+    pub(crate) computing: bool,
+    pub(crate) priority: u32,
+}
+
+impl Strand {
+    pub(crate) const fn new(key: u64, instance: u32, pc: u32, owner: u32) -> Self {
+        Self {
+            key,
+            stamp: Stamp::NONE,
+            since: Instant::ZERO,
+            due: Instant::ZERO,
+            sent: Instant::ZERO,
+            gave_up: Instant::NEVER,
+            owner,
+            root: NONE,
+            next: NONE,
+            prev: NONE,
+            calling: NONE,
+            branches: NONE,
+            running: 0,
+            required: 0,
+            rounds: 0,
+            family: 0,
+            pc,
+            instance,
+            doing: Doing::Pending,
+            attempt: 0,
+            outcome: Outcome::Success,
+            has_worker: false,
+            admitted: false,
+            computing: false,
+            priority: 0,
+        }
+    }
+}
+
+/// A running copy of a service.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) location: Location,
+    pub(crate) service: u32,
+    /// Its number among the instances of its service, from 0.
+    pub(crate) local: u32,
+    pub(crate) workers: u32,
+    /// Workers that are held.
+    pub(crate) busy: u32,
+    pub(crate) queue: Queue,
+    /// Live entries of the queue; those of the dead leave it late.
+    pub(crate) waiting: u32,
+    /// Present where work shares the cores.
+    pub(crate) shared: Option<Box<Shared>>,
+    pub(crate) shared_stamp: Stamp,
+    /// How many crashes hold it down, and how callers find out.
+    pub(crate) crashes: u32,
+    pub(crate) crash_mode: CrashMode,
+    /// The event that ends its start-up; [`Stamp::NONE`] when it is ready.
+    pub(crate) starting: Stamp,
+    /// How many faults pause it.
+    pub(crate) pauses: u32,
+    /// What reached it while it was paused.
+    pub(crate) deferred: Vec<(crate::event::Event, Stamp)>,
+    /// Work that a pause stopped, and how much of it is left.
+    pub(crate) frozen: Vec<(u32, Duration)>,
+    /// Product of the factors of the moment.
+    pub(crate) slow: f64,
+    /// Share of requests that fail on top of what their handlers do.
+    pub(crate) errors: f64,
+}
+
+impl Instance {
+    /// Whether it takes requests now.
+    #[inline]
+    pub(crate) fn is_up(&self) -> bool {
+        self.crashes == 0 && self.starting == Stamp::NONE
+    }
+}
+
+/// What all instances of a service have in common, and their sums.
+#[derive(Debug)]
+pub(crate) struct ServiceState {
+    pub(crate) first_instance: u32,
+    pub(crate) instances: u32,
+    pub(crate) blocking: bool,
+    pub(crate) queue_capacity: u32,
+    pub(crate) abandoned: Abandoned,
+    pub(crate) startup: Sampler,
+    /// Over all instances: waiting requests and busy workers (cores, where they are shared).
+    pub(crate) queued: u32,
+    pub(crate) busy: u32,
+}
+
+/// A place in the model that calls: a workload, or a call step of a handler.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) edge: u32,
+    pub(crate) service: u32,
+    /// First operation of the endpoint that it calls.
+    pub(crate) entry: u32,
+    /// The channel of caller instance 0; the others follow.
+    pub(crate) channels: u32,
+}
+
+/// What one caller instance holds towards one service under one policy.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) pipeline: Pipeline,
+    /// By layer: the class of its timer, where that is a timeout of a constant span.
+    pub(crate) timers: Box<[Option<TimerClass>]>,
+    /// Index into the world's peers.
+    pub(crate) peers: u32,
+    /// Index into the model's policies, for building it anew after a crash.
+    pub(crate) policy: Option<u32>,
+    /// The first edge that uses it; facts on breakers are stated there.
+    pub(crate) edge: u32,
+    pub(crate) breakers: bool,
+    /// Open and half-open breakers, as last stated.
+    pub(crate) stated: (u32, u32),
+}
+
+/// What one caller instance knows of the instances of one service.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    pub(crate) balancer: Balancer,
+    pub(crate) service: u32,
+    pub(crate) salt: u64,
+}
+
+/// An edge of the call graph.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Edge {
+    /// A workload or a service, by name.
+    pub caller: String,
+    /// `service.endpoint`.
+    pub target: String,
+    /// Whether the caller is a workload.
+    pub workload: bool,
+    /// Whether a policy on it holds a circuit breaker.
+    pub has_breaker: bool,
+}

@@ -1,0 +1,400 @@
+//! The simulated world: everything that exists while a model runs, made from the model.
+
+use crate::event::Event;
+use crate::fault::{self, Fault};
+use crate::limits::Limits;
+use crate::network::Network;
+use crate::observer::Observer;
+use crate::place::Location;
+use crate::program::Program;
+use crate::sampler;
+use crate::shared::Shared;
+use crate::slab::Slab;
+use crate::state::{Call, Channel, Edge, Instance, Peers, ServiceState, Site, Strand};
+use crate::workload::{Start, Workload};
+use clock::Instant;
+use engine::{Engine, Sampler, Stamp, stream_key};
+use model::{Model, PolicyId, Scheduling, Threading};
+use policy::Queue;
+use policy::balance::Balancer;
+use policy::config::PolicyConfig;
+use policy::{Actions, Frame, Pipeline};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What goes on at the present instant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Todo {
+    /// A request reaches its instance.
+    Deliver(u32),
+    /// An answer reaches its caller.
+    Answer(u32),
+    /// A strand goes on.
+    Resume(u32),
+    /// An event that a paused instance missed.
+    Replay(Event, Stamp),
+}
+
+/// One replication of a model: its state at the present instant.
+#[allow(missing_debug_implementations)] // a million slots tell nobody anything
+pub struct World {
+    pub(crate) engine: Engine<Event>,
+    /// What is still to be done at this instant, the last first.
+    pub(crate) agenda: Vec<Todo>,
+    pub(crate) calls: Slab<Call>,
+    pub(crate) strands: Slab<Strand>,
+    /// By call × stride: what the policy remembers of the call, and its timers.
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) timers: Vec<Stamp>,
+    pub(crate) stride: usize,
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) services: Vec<ServiceState>,
+    pub(crate) workloads: Vec<Workload>,
+    pub(crate) starts: Vec<Start>,
+    /// Those of the workloads, then those of the program.
+    pub(crate) sites: Vec<Site>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) peers: Vec<Peers>,
+    pub(crate) program: Program,
+    /// The distributions of the policies.
+    pub(crate) spans: Vec<Sampler>,
+    pub(crate) network: Network,
+    pub(crate) faults: Vec<Fault>,
+    /// How many instances are paused.
+    pub(crate) paused: u32,
+    pub(crate) startup_key: u64,
+    pub(crate) startups: u64,
+    pub(crate) limits: Limits,
+    // Buffers, empty between events but for `siblings`.
+    pub(crate) actions: Actions,
+    pub(crate) woken: VecDeque<u32>,
+    pub(crate) abandoning: Vec<u32>,
+    /// Strands that wait for the worker of their request: (root, strand).
+    pub(crate) siblings: VecDeque<(u32, u32)>,
+    // For building policies anew.
+    policies: Vec<PolicyConfig>,
+    balancers: Vec<policy::config::BalancerConfig>,
+    /// By service: the channels and the peers of its first instance; those of the others follow.
+    held: Vec<Held>,
+    edges: Vec<Edge>,
+}
+
+/// What the instances of a service hold towards others, as numbers of the first instance's.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    channels: Vec<u32>,
+    peers: Vec<u32>,
+}
+
+impl World {
+    /// The world of `model` at its beginning, for one replication (counted from 0).
+    pub fn new(model: &Model, seed: u64, replication: u32) -> Self {
+        let program = Program::compile(model);
+        let instances = instances(model);
+        let workloads: Vec<_> = model
+            .workloads
+            .iter()
+            .map(|w| Workload::new(w, seed, replication))
+            .collect();
+        let faults = fault::faults(model, &instances, seed, replication);
+        let mut world = Self {
+            engine: Engine::new(),
+            agenda: Vec::new(),
+            calls: Slab::new(),
+            strands: Slab::new(),
+            frames: Vec::new(),
+            timers: Vec::new(),
+            stride: 1,
+            services: services(model),
+            instances,
+            workloads,
+            starts: model
+                .workloads
+                .iter()
+                .map(|w| Start::from(&w.source))
+                .collect(),
+            sites: Vec::new(),
+            channels: Vec::new(),
+            peers: Vec::new(),
+            program,
+            spans: model.policy_spans.iter().map(sampler::lower).collect(),
+            network: Network::new(model),
+            faults,
+            paused: 0,
+            startup_key: stream_key(seed, replication, "services", "startup"),
+            startups: 0,
+            limits: Limits::default(),
+            actions: Actions::new(),
+            woken: VecDeque::new(),
+            abandoning: Vec::new(),
+            siblings: VecDeque::new(),
+            policies: model.policies.iter().map(|p| p.config.clone()).collect(),
+            balancers: model.services.iter().map(|s| s.balancer.clone()).collect(),
+            held: vec![Held::default(); model.services.len()],
+            edges: Vec::new(),
+        };
+        world.lay_out(model, seed, replication);
+        world.schedule_faults();
+        world.open_workloads();
+        world
+    }
+
+    /// The edges of the call graph, by number; those of the workloads come first, in order.
+    pub fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    /// Calls at an edge that have not ended: counted from the calls themselves, so that it checks
+    /// whatever was counted from facts.
+    pub fn in_flight(&self, edge: usize) -> u64 {
+        let mut live = vec![true; self.calls.slots() as usize];
+        for &slot in self.calls.free_slots() {
+            live[slot as usize] = false;
+        }
+        let calls = (0..self.calls.slots()).filter(|&call| live[call as usize]);
+        calls
+            .filter(|&call| self.sites[self.calls[call].site as usize].edge as usize == edge)
+            .count() as u64
+    }
+
+    /// Sites, edges, channels and peers.
+    fn lay_out(&mut self, model: &Model, seed: u64, replication: u32) {
+        let mut layout = Layout::default();
+        for (w, workload) in model.workloads.iter().enumerate() {
+            self.add_site(
+                model,
+                &mut layout,
+                Caller::Workload(w),
+                workload.target,
+                workload.policy,
+            );
+        }
+        for site in self.program.sites.clone() {
+            self.add_site(
+                model,
+                &mut layout,
+                Caller::Service(site.caller),
+                site.target,
+                site.policy,
+            );
+        }
+        for (number, peers) in self.peers.iter_mut().enumerate() {
+            peers.salt = stream_key(seed, replication, &number.to_string(), "balancer");
+            let service = peers.service as usize;
+            peers.balancer = Balancer::new(
+                &self.balancers[service],
+                self.services[service].instances,
+                peers.salt,
+            );
+        }
+        self.stride = self
+            .channels
+            .iter()
+            .map(|c| c.pipeline.frames())
+            .max()
+            .unwrap_or(1);
+    }
+
+    fn add_site(
+        &mut self,
+        model: &Model,
+        layout: &mut Layout,
+        caller: Caller,
+        target: model::Target,
+        policy: Option<PolicyId>,
+    ) {
+        let edge = *layout.edges.entry((caller, target)).or_insert_with(|| {
+            self.edges.push(Edge {
+                caller: match caller {
+                    Caller::Workload(w) => model.workloads[w].name.clone(),
+                    Caller::Service(s) => model.services[s].name.clone(),
+                },
+                target: model.target_name(target),
+                workload: matches!(caller, Caller::Workload(_)),
+                has_breaker: false,
+            });
+            self.edges.len() as u32 - 1
+        });
+        let callers = match caller {
+            Caller::Workload(_) => 1,
+            Caller::Service(s) => model.services[s].instances,
+        };
+        let peers = *layout
+            .peers
+            .entry((caller, target.service))
+            .or_insert_with(|| {
+                let first = self.peers.len() as u32;
+                let service = target.service as u32;
+                let balancer = Balancer::new(&policy::config::BalancerConfig::Random, 1, 0);
+                let one = || Peers {
+                    balancer: balancer.clone(),
+                    service,
+                    salt: 0,
+                };
+                self.peers.extend((0..callers).map(|_| one()));
+                if let Caller::Service(s) = caller {
+                    self.held[s].peers.push(first);
+                }
+                first
+            });
+        let key = (caller, target.service, policy);
+        let channels = match layout.channels.get(&key) {
+            Some(&channels) => channels,
+            None => {
+                let first = self.channels.len() as u32;
+                for number in 0..callers {
+                    let channel = self.channel(target.service, policy, peers + number, edge);
+                    self.channels.push(channel);
+                }
+                if let Caller::Service(s) = caller {
+                    self.held[s].channels.push(first);
+                }
+                layout.channels.insert(key, first);
+                first
+            }
+        };
+        self.edges[edge as usize].has_breaker |= self.channels[channels as usize].breakers;
+        let entry = self.program.entries[target.service][target.endpoint];
+        self.sites.push(Site {
+            edge,
+            service: target.service as u32,
+            entry,
+            channels,
+        });
+    }
+
+    fn channel(
+        &mut self,
+        service: usize,
+        policy: Option<PolicyId>,
+        peers: u32,
+        edge: u32,
+    ) -> Channel {
+        let config = policy.map_or(PolicyConfig::default(), |p| self.policies[p].clone());
+        let pipeline = Pipeline::new(&config, self.services[service].instances);
+        let timers = (0..config.layers.len())
+            .map(|layer| pipeline.is_constant_timeout(layer as u8))
+            .map(|timeout| timeout.map(|timeout| self.engine.timer_class(timeout)));
+        Channel {
+            timers: timers.collect(),
+            breakers: pipeline.breaker_state().is_some(),
+            stated: (0, 0),
+            pipeline,
+            peers,
+            policy: policy.map(|p| p as u32),
+            edge,
+        }
+    }
+
+    /// An instance lost its memory: its policies and balancers begin anew.
+    pub(crate) fn forget<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let instance = &self.instances[id as usize];
+        let held = &self.held[instance.service as usize];
+        for &first in &held.channels {
+            let channel = &mut self.channels[(first + instance.local) as usize];
+            let service = self.peers[channel.peers as usize].service as usize;
+            if let Some(policy) = channel.policy {
+                let config = &self.policies[policy as usize];
+                channel.pipeline = Pipeline::new(config, self.services[service].instances);
+            }
+            if channel.stated != (0, 0) {
+                obs.breakers(now, channel.edge as usize, channel.stated, (0, 0));
+                channel.stated = (0, 0);
+            }
+        }
+        for &first in &held.peers {
+            let peers = &mut self.peers[(first + instance.local) as usize];
+            let service = peers.service as usize;
+            peers.balancer = Balancer::new(
+                &self.balancers[service],
+                self.services[service].instances,
+                peers.salt,
+            );
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Caller {
+    Workload(usize),
+    Service(usize),
+}
+
+/// What was laid out already, by what makes it unique.
+#[derive(Default)]
+struct Layout {
+    edges: BTreeMap<(Caller, model::Target), u32>,
+    peers: BTreeMap<(Caller, usize), u32>,
+    channels: BTreeMap<(Caller, usize, Option<PolicyId>), u32>,
+}
+
+fn services(model: &Model) -> Vec<ServiceState> {
+    let mut first_instance = 0;
+    let services = model.services.iter().map(|service| {
+        let first = first_instance;
+        first_instance += service.instances;
+        ServiceState {
+            first_instance: first,
+            instances: service.instances,
+            blocking: service.threading == Threading::Blocking,
+            queue_capacity: service.queue_capacity.unwrap_or(u32::MAX),
+            abandoned: service.abandoned,
+            startup: sampler::lower(&service.startup),
+            queued: 0,
+            busy: 0,
+        }
+    });
+    services.collect()
+}
+
+/// Every instance at its place: over zones first, then over the nodes of a zone, in order, and on
+/// from where the service before stopped.
+fn instances(model: &Model) -> Vec<Instance> {
+    let mut instances = Vec::new();
+    // The next node of each zone; a zone without a number of nodes has one for each instance.
+    let mut nodes = vec![0; model.zones.len()];
+    let mut next_zone = 0;
+    for (number, service) in model.services.iter().enumerate() {
+        for local in 0..service.instances {
+            let zone = next_zone;
+            next_zone = (next_zone + 1) % model.zones.len();
+            let node = nodes[zone];
+            nodes[zone] = match model.zones[zone].nodes {
+                Some(count) => (node + 1) % count,
+                None => node + 1,
+            };
+            let id = instances.len() as u32;
+            let service_id = number as u32;
+            let location = Location::Instance {
+                id,
+                service: service_id,
+                local,
+                zone: zone as u32,
+                node,
+            };
+            let shared = match service.scheduling {
+                Scheduling::Fcfs => None,
+                Scheduling::ProcessorSharing { cores } => Some(Box::new(Shared::new(cores))),
+            };
+            instances.push(Instance {
+                location,
+                service: service_id,
+                local,
+                workers: service.workers,
+                busy: 0,
+                queue: Queue::new(service.discipline),
+                waiting: 0,
+                shared,
+                shared_stamp: Stamp::NONE,
+                crashes: 0,
+                crash_mode: model::CrashMode::Refuse,
+                starting: Stamp::NONE,
+                pauses: 0,
+                deferred: Vec::new(),
+                frozen: Vec::new(),
+                slow: 1.0,
+                errors: 0.0,
+            });
+        }
+    }
+    instances
+}
