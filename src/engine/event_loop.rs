@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 
 use clock::{Duration, Instant};
 
-use crate::heap::Heap;
+use crate::fel::FutureEventList;
 use crate::key::{self, Payload, RESERVED, SEQ_END, Stamp, TIME_END};
+use crate::ladder::Ladder;
 use crate::random::mix;
 use crate::timers::{self, Fifo, TimerClass};
 
@@ -22,7 +23,7 @@ const PAYLOAD_FACTOR: u64 = 0xBF58_476D_1CE4_E5B9;
 /// Scheduled events and the time. Events run in the order of their times, and those of equal times in
 /// the order in which they were scheduled or armed.
 pub struct Engine<E: Payload> {
-    list: Heap,
+    list: Ladder,
     now: u64,
     seq: u64,
     events: u64,
@@ -35,7 +36,7 @@ impl<E: Payload> Engine<E> {
     /// An engine at time zero in which nothing is scheduled.
     pub fn new() -> Self {
         Self {
-            list: Heap::default(),
+            list: Ladder::default(),
             now: 0,
             seq: 0,
             events: 0,

@@ -1,19 +1,22 @@
-//! A binary heap of keys.
+//! A binary heap as a future event list: slower than the ladder, and so plain that it serves as its
+//! oracle.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::fel::FutureEventList;
+
 #[derive(Default)]
 pub(crate) struct Heap(BinaryHeap<Reverse<u128>>);
 
-impl Heap {
+impl FutureEventList for Heap {
     #[inline]
-    pub(crate) fn push(&mut self, key: u128) {
+    fn push(&mut self, key: u128) {
         self.0.push(Reverse(key));
     }
 
     #[inline]
-    pub(crate) fn pop_before(&mut self, bound: u128) -> Option<u128> {
+    fn pop_before(&mut self, bound: u128) -> Option<u128> {
         if self.0.peek()?.0 < bound {
             self.0.pop().map(|k| k.0)
         } else {
@@ -21,7 +24,7 @@ impl Heap {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.0.len()
     }
 }

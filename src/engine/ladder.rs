@@ -1,0 +1,277 @@
+//! A ladder queue as the future event list (after Tang, Goh and Thng, 2005): constant time per event
+//! where a heap takes a logarithm.
+//!
+//! Four places hold the keys, in the order in which they will come out:
+//!
+//! - *bottom*: the next few, sorted; what is due soon is put in its place by a short shift;
+//! - *spill*: what outgrew the bottom, unsorted;
+//! - *rungs*: buckets of equal width of time, each rung spread over one bucket of the rung before;
+//! - *top*: everything later, unsorted.
+//!
+//! A key moves a few times only, always in company, before it is sorted among a handful. A small
+//! population never leaves the bottom. The bounds between the places are keys, not times, so that
+//! many events of one time are split as well as any others; and the width of a bucket follows from
+//! the keys that are to be spread, so that no distribution of times is fatal: what one rung cannot
+//! tell apart, the next does, after at most 60 rungs.
+
+use crate::buckets::{Chunks, NONE};
+use crate::fel::FutureEventList;
+use crate::key::{self, TIME_END};
+
+// The three figures are the best of a grid under exponential increments, 10 to 10^6 pending.
+
+/// The bottom is split when a key is to be put further than this from its end.
+const BOTTOM_MOST: usize = 48;
+/// This many keys are sorted rather than spread over a rung.
+const SORT_MOST: usize = 48;
+/// Keys per bucket where times are even; up to twice as many, as widths are powers of two.
+const PER_BUCKET: usize = 2;
+
+pub(crate) struct Ladder {
+    /// Falling: the last is the next.
+    bottom: Vec<u128>,
+    /// What is not below this is not in the bottom.
+    bottom_end: u128,
+    /// Keys from `bottom_end` on, of times before `spill_end`.
+    spill: Vec<u128>,
+    spill_end: u64,
+    /// The first `depth` are in use, the innermost last.
+    rungs: Vec<Rung>,
+    depth: usize,
+    chunks: Chunks,
+    /// Keys of times at or after the end of the outermost rung; empty where there is none.
+    top: Vec<u128>,
+    /// How many keys are outside of the bottom.
+    later: usize,
+}
+
+#[derive(Default)]
+struct Rung {
+    /// The time at which bucket 0 begins.
+    start: u64,
+    /// The time at which the last bucket ends; wider than the others where they do not come out even.
+    end: u64,
+    /// A bucket is 2^shift nanoseconds wide.
+    shift: u32,
+    /// The first bucket not yet emptied.
+    next: usize,
+    /// For each bucket, the first of its chunks.
+    buckets: Vec<u32>,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self {
+            bottom: Vec::with_capacity(2 * BOTTOM_MOST),
+            bottom_end: u128::MAX,
+            spill: Vec::new(),
+            spill_end: TIME_END,
+            rungs: Vec::new(),
+            depth: 0,
+            chunks: Chunks::default(),
+            top: Vec::new(),
+            later: 0,
+        }
+    }
+}
+
+impl FutureEventList for Ladder {
+    #[inline]
+    fn push(&mut self, key: u128) {
+        if key < self.bottom_end {
+            self.push_bottom(key);
+        } else {
+            self.push_later(key);
+        }
+    }
+
+    #[inline]
+    fn pop_before(&mut self, bound: u128) -> Option<u128> {
+        if self.bottom.is_empty() && !self.refill() {
+            return None;
+        }
+        self.bottom.pop_if(|key| *key < bound)
+    }
+
+    fn len(&self) -> usize {
+        self.bottom.len() + self.later
+    }
+}
+
+impl Ladder {
+    #[inline]
+    fn push_bottom(&mut self, key: u128) {
+        let len = self.bottom.len();
+        if len >= BOTTOM_MOST {
+            return self.push_long_bottom(key);
+        }
+        self.bottom.push(key);
+        // The length spelled out spares the loop its checks.
+        let keys = &mut self.bottom[..=len];
+        let mut place = len;
+        while place > 0 && keys[place - 1] < key {
+            keys[place] = keys[place - 1];
+            place -= 1;
+        }
+        keys[place] = key;
+    }
+
+    #[inline(never)]
+    fn push_long_bottom(&mut self, key: u128) {
+        let place = self.bottom.partition_point(|&k| k > key);
+        self.bottom.insert(place, key);
+        // Dear is what is far from the end. Within one time only the newest key splits: older ones
+        // are timers, and come in the order of the keys.
+        let far = self.bottom.len() - place > BOTTOM_MOST;
+        if far && (place == 0 || key::time(self.bottom[0]) > key::time(key)) {
+            // The later half becomes spill.
+            let half = self.bottom.len() / 2;
+            self.bottom_end = self.bottom[half - 1];
+            self.spill.extend(self.bottom.drain(..half));
+            self.later += half;
+        }
+    }
+
+    #[inline(never)]
+    fn push_later(&mut self, key: u128) {
+        self.later += 1;
+        let time = key::time(key);
+        if time < self.spill_end {
+            return self.spill.push(key);
+        }
+        for rung in self.rungs[..self.depth].iter_mut().rev() {
+            if time < rung.end {
+                return rung.push(&mut self.chunks, time, key);
+            }
+        }
+        self.top.push(key);
+    }
+
+    /// Brings the next keys into the empty bottom; false if there are none.
+    #[cold]
+    #[inline(never)]
+    fn refill(&mut self) -> bool {
+        loop {
+            if !self.spill.is_empty() {
+                if self.settle_spill() {
+                    return true;
+                }
+            } else if self.depth > 0 {
+                let rung = &mut self.rungs[self.depth - 1];
+                if rung.take_bucket(&mut self.chunks, &mut self.spill) {
+                    self.spill_end = rung.next_start();
+                } else {
+                    self.depth -= 1;
+                    // The bucket that the rung was spread over is behind us with it.
+                    self.spill_end = self.inner_start();
+                }
+            } else if !self.top.is_empty() {
+                std::mem::swap(&mut self.spill, &mut self.top);
+            } else {
+                self.bottom_end = u128::MAX;
+                return false;
+            }
+        }
+    }
+
+    /// Sorts the spill into the empty bottom, if it is short or of one time; else spreads it over a
+    /// new rung.
+    fn settle_spill(&mut self) -> bool {
+        let (mut least, mut most) = (u128::MAX, 0);
+        if self.spill.len() > SORT_MOST {
+            for &key in &self.spill {
+                least = least.min(key);
+                most = most.max(key);
+            }
+            let (first, last) = (key::time(least), key::time(most));
+            if first < last {
+                self.spread(first, last);
+                return false;
+            }
+        }
+        std::mem::swap(&mut self.bottom, &mut self.spill);
+        self.bottom.sort_unstable_by(|a, b| b.cmp(a));
+        self.later -= self.bottom.len();
+        self.bottom_end = if self.bottom.len() > SORT_MOST {
+            // What is scheduled for the same time comes after all of it.
+            self.bottom[0] + 1
+        } else if self.spill_end >= TIME_END {
+            u128::MAX
+        } else {
+            key::pack(self.spill_end, 0, 0)
+        };
+        true
+    }
+
+    /// Spreads the spill, whose times are `first..=last`, over a new innermost rung.
+    fn spread(&mut self, first: u64, last: u64) {
+        if self.depth == self.rungs.len() {
+            self.rungs.push(Rung::default());
+        }
+        // Without a rung, what is later than all that there is belongs to the top.
+        let end = if self.depth == 0 {
+            last + 1
+        } else {
+            self.spill_end
+        };
+        let rung = &mut self.rungs[self.depth];
+        rung.reset(first, last, end, self.spill.len() / PER_BUCKET);
+        for &key in &self.spill {
+            rung.push(&mut self.chunks, key::time(key), key);
+        }
+        self.spill.clear();
+        self.depth += 1;
+        self.spill_end = first;
+    }
+
+    /// The time from which on keys belong to the innermost rung.
+    fn inner_start(&self) -> u64 {
+        match self.rungs[..self.depth].last() {
+            Some(rung) => rung.next_start(),
+            None => TIME_END,
+        }
+    }
+}
+
+impl Rung {
+    /// About `wanted` empty buckets for `first..=last`, the last of them open up to `end`.
+    fn reset(&mut self, first: u64, last: u64, end: u64, wanted: usize) {
+        let width = (last - first) / wanted.max(1) as u64 + 1;
+        // Rounded up to a power of two.
+        self.shift = 64 - (width - 1).leading_zeros();
+        self.start = first;
+        self.end = end;
+        self.next = 0;
+        let count = ((last - first) >> self.shift) as usize + 1;
+        self.buckets.clear();
+        self.buckets.resize(count, NONE);
+    }
+
+    #[inline]
+    fn push(&mut self, chunks: &mut Chunks, time: u64, key: u128) {
+        let bucket = ((time - self.start) >> self.shift) as usize;
+        let bucket = bucket.min(self.buckets.len() - 1);
+        chunks.push(&mut self.buckets[bucket], key);
+    }
+
+    /// Moves the keys of the next bucket that has any to `keys`.
+    fn take_bucket(&mut self, chunks: &mut Chunks, keys: &mut Vec<u128>) -> bool {
+        while let Some(bucket) = self.buckets.get_mut(self.next) {
+            self.next += 1;
+            if *bucket != NONE {
+                chunks.drain(bucket, keys);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The time at which the next bucket begins.
+    fn next_start(&self) -> u64 {
+        if self.next >= self.buckets.len() {
+            self.end
+        } else {
+            self.start + ((self.next as u64) << self.shift)
+        }
+    }
+}
