@@ -205,6 +205,24 @@ impl BreakerLayer {
         (self.open, self.half_open)
     }
 
+    /// Whether the counts are right and no probe is out.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        let count = |state| {
+            self.breakers
+                .iter()
+                .filter(|b| b.last_state() == state)
+                .count()
+        };
+        let no_probe_is_out = |b: &CircuitBreaker| match b.state {
+            State::HalfOpen { admitted, ended } => admitted == ended.total,
+            _ => true,
+        };
+        count(BreakerState::Open) == self.open as usize
+            && count(BreakerState::HalfOpen) == self.half_open as usize
+            && self.breakers.iter().all(no_probe_is_out)
+    }
+
     #[inline]
     pub(crate) fn admit(
         &mut self,

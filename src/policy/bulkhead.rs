@@ -161,6 +161,13 @@ impl BulkheadLayer {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.bulkheads
+            .iter()
+            .all(|b| b.running == 0 && b.waiting == 0 && b.queue.is_empty())
+    }
+
     #[allow(clippy::too_many_arguments)]
     #[inline]
     pub(crate) fn admit(

@@ -20,6 +20,8 @@ mod rate_limit;
 mod rejected;
 mod retry;
 mod retry_budget;
+#[cfg(test)]
+mod schedules;
 mod scoped;
 mod slices;
 mod timeout;

@@ -125,7 +125,7 @@ impl<'a> IntoIterator for &'a Actions {
 ///   where it can tell.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    layers: Box<[Layer]>,
+    pub(crate) layers: Box<[Layer]>,
 }
 
 impl Pipeline {

@@ -45,4 +45,9 @@ impl<T: Clone> Scoped<T> {
     pub(crate) fn get(&mut self, index: u32) -> &mut T {
         &mut self.states[index as usize]
     }
+
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.states.iter()
+    }
 }

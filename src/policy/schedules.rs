@@ -1,0 +1,430 @@
+//! Random pipelines under random drivers: whatever happens in whatever order, each call ends once,
+//! every timer is accounted for, and nothing stays held.
+
+use crate::config::*;
+use crate::layer::Layer;
+use crate::{Action, Actions, Env, Frame, Outcome, OutcomeSet, Pipeline, TimerId, Token};
+use clock::{Duration, Instant};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, VecDeque};
+
+const INSTANCES: u32 = 3;
+
+/// A small generator, so that a failing case is told by its numbers.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+impl Env for Dice {
+    fn random(&mut self) -> u64 {
+        self.roll()
+    }
+    fn sample(&mut self, source: u32) -> Duration {
+        Duration::from_nanos(self.roll() % (u64::from(source) + 1))
+    }
+    fn target(&mut self) -> u32 {
+        // Now and then one that the pipeline was not told of.
+        (self.roll() % u64::from(INSTANCES + 1)) as u32
+    }
+}
+
+#[derive(Default)]
+struct Call {
+    frames: Vec<Frame>,
+    sent: u32,
+    out: Option<u8>,
+    timers: BTreeMap<TimerId, Instant>,
+    finished: Option<Outcome>,
+    abandoned: bool,
+}
+
+struct Driver {
+    pipeline: Pipeline,
+    config: PolicyConfig,
+    now: Instant,
+    dice: Dice,
+    calls: Vec<Call>,
+    wakes: VecDeque<Token>,
+}
+
+impl Driver {
+    fn new(config: PolicyConfig, seed: u64) -> Self {
+        Self {
+            pipeline: Pipeline::new(&config, INSTANCES),
+            config,
+            now: Instant::ZERO,
+            dice: Dice(seed | 1),
+            calls: Vec::new(),
+            wakes: VecDeque::new(),
+        }
+    }
+
+    /// Says a word about a call, checks the answer and follows it.
+    fn say(&mut self, token: Token, word: impl FnOnce(&mut Self, &mut [Frame], &mut Actions)) {
+        let mut out = Actions::new();
+        let mut frames = std::mem::take(&mut self.calls[token as usize].frames);
+        word(self, &mut frames, &mut out);
+        self.calls[token as usize].frames = frames;
+        let abandoned = self.calls[token as usize].abandoned;
+        for action in &out {
+            let call = &mut self.calls[token as usize];
+            assert_eq!(call.finished, None, "{action:?} after the end");
+            match action {
+                Action::Send(attempt) => {
+                    assert!(!abandoned);
+                    assert_eq!(u32::from(attempt), call.sent, "attempts count up from 0");
+                    assert_eq!(call.out.replace(attempt), None, "one attempt at a time");
+                    call.sent += 1;
+                }
+                Action::SetTimer(id, at) => {
+                    assert!(!abandoned && at >= self.now);
+                    assert!(self.pipeline.layer_name(id).is_some());
+                    if let Some(span) = self.pipeline.is_constant_timeout(id) {
+                        assert_eq!(at, self.now + span);
+                    }
+                    assert_eq!(call.timers.insert(id, at), None, "no timer is set twice");
+                }
+                Action::CancelTimer(id) => {
+                    assert!(
+                        call.timers.remove(&id).is_some(),
+                        "the timer is not running"
+                    );
+                }
+                Action::Cancel(attempt) => {
+                    assert_eq!(call.out.take(), Some(attempt), "the attempt is not out");
+                }
+                Action::Wake(other) => {
+                    assert_ne!(other, token);
+                    self.wakes.push_back(other);
+                }
+                Action::Finish(outcome) => {
+                    assert!(!abandoned);
+                    assert_eq!(call.out, None, "an attempt is still out");
+                    assert!(call.timers.is_empty(), "a timer is still running");
+                    call.finished = Some(outcome);
+                }
+            }
+        }
+        if abandoned {
+            let call = &self.calls[token as usize];
+            assert!(call.out.is_none() && call.timers.is_empty());
+        }
+    }
+
+    fn live(&self, token: Token) -> bool {
+        let call = &self.calls[token as usize];
+        call.finished.is_none() && !call.abandoned
+    }
+
+    fn settle(&mut self) {
+        while let Some(token) = self.wakes.pop_front() {
+            if !self.live(token) {
+                continue;
+            }
+            match self.dice.roll() % 8 {
+                0 => self.abandon(token),
+                // Its timer comes due in the very moment of its wake.
+                1 => {
+                    if let Some((&id, _)) = self.calls[token as usize].timers.first_key_value() {
+                        self.calls[token as usize].timers.remove(&id);
+                        self.say(token, |d, frames, out| {
+                            d.pipeline
+                                .on_timer(d.now, token, frames, id, &mut d.dice, out);
+                        });
+                    }
+                    if self.live(token) {
+                        self.wake(token);
+                    }
+                }
+                _ => self.wake(token),
+            }
+        }
+        let out = self.calls.iter().filter(|call| call.out.is_some()).count();
+        for layer in &self.config.layers {
+            if let LayerConfig::Bulkhead(b) = layer
+                && b.scope == Scope::Service
+            {
+                assert!(
+                    out <= b.max_concurrent as usize,
+                    "more calls at once than the bulkhead's"
+                );
+            }
+        }
+    }
+
+    fn wake(&mut self, token: Token) {
+        self.say(token, |d, frames, out| {
+            d.pipeline.on_wake(d.now, token, frames, &mut d.dice, out);
+        });
+    }
+
+    fn start(&mut self) {
+        let token = self.calls.len() as Token;
+        let frames = vec![Frame::default(); self.pipeline.frames()];
+        self.calls.push(Call {
+            frames,
+            ..Call::default()
+        });
+        self.say(token, |d, frames, out| {
+            d.pipeline.start(d.now, token, frames, &mut d.dice, out);
+        });
+    }
+
+    fn abandon(&mut self, token: Token) {
+        self.calls[token as usize].abandoned = true;
+        self.say(token, |d, frames, out| {
+            d.pipeline.abandon(d.now, token, frames, out)
+        });
+    }
+
+    /// Ends the `n`-th attempt that is out.
+    fn answer(&mut self, n: u64, outcome: Outcome) {
+        let out: Vec<Token> = (0..self.calls.len() as u32)
+            .filter(|&t| self.calls[t as usize].out.is_some())
+            .collect();
+        let Some(&token) = out.get((n % out.len().max(1) as u64) as usize) else {
+            return;
+        };
+        let attempt = self.calls[token as usize].out.take().expect("it is out");
+        self.say(token, |d, frames, out| {
+            let Driver {
+                pipeline,
+                now,
+                dice,
+                ..
+            } = d;
+            pipeline.on_attempt_end(*now, token, frames, attempt, outcome, dice, out);
+        });
+    }
+
+    /// Goes on to the earliest timer and fires it; false when there is none.
+    fn fire(&mut self) -> bool {
+        let earliest = (0u32..)
+            .zip(&self.calls)
+            .flat_map(|(token, call)| call.timers.iter().map(move |(&id, &at)| (at, token, id)))
+            .min();
+        let Some((at, token, id)) = earliest else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        self.calls[token as usize].timers.remove(&id);
+        self.say(token, |d, frames, out| {
+            d.pipeline
+                .on_timer(d.now, token, frames, id, &mut d.dice, out);
+        });
+        true
+    }
+
+    fn advance(&mut self, by: Duration) {
+        let until = self.now + by;
+        while self
+            .calls
+            .iter()
+            .flat_map(|call| call.timers.values())
+            .any(|&at| at <= until)
+        {
+            self.fire();
+            self.settle();
+        }
+        self.now = until;
+    }
+
+    /// Lets every call come to its end.
+    fn finish(&mut self) {
+        self.settle();
+        while self.calls.iter().any(|call| call.out.is_some()) || self.fire() {
+            self.settle();
+            self.answer(0, Outcome::Success);
+            self.settle();
+        }
+    }
+}
+
+fn span() -> impl Strategy<Value = Duration> {
+    (0u64..40).prop_map(Duration::from_nanos)
+}
+
+fn scope() -> impl Strategy<Value = Scope> {
+    prop_oneof![Just(Scope::Service), Just(Scope::Instance)]
+}
+
+fn outcomes() -> impl Strategy<Value = OutcomeSet> {
+    proptest::collection::vec(0usize..8, 0..8)
+        .prop_map(|set| set.into_iter().map(|i| Outcome::ALL[i]).collect())
+}
+
+fn backoff() -> impl Strategy<Value = Backoff> {
+    prop_oneof![
+        span().prop_map(Backoff::Constant),
+        (span(), span(), span()).prop_map(|(initial, increment, max)| Backoff::Linear {
+            initial,
+            increment,
+            max
+        }),
+        (span(), 1.0..3.0f64, span()).prop_map(|(initial, factor, max)| Backoff::Exponential {
+            initial,
+            factor,
+            max
+        }),
+    ]
+}
+
+fn jitter() -> impl Strategy<Value = Jitter> {
+    prop_oneof![
+        Just(Jitter::None),
+        Just(Jitter::Full),
+        Just(Jitter::Equal),
+        Just(Jitter::Decorrelated),
+        (0.0..1.0f64).prop_map(Jitter::Ratio),
+    ]
+}
+
+fn budget() -> impl Strategy<Value = Option<RetryBudget>> {
+    prop_oneof![
+        Just(None),
+        (0.0..1.0f64, 0.0..1e9f64, span()).prop_map(|(ratio, min_per_second, ttl)| Some(
+            RetryBudget::Ratio {
+                ratio,
+                min_per_second,
+                ttl
+            }
+        )),
+        (0.0..9.0f64, 0.0..4.0f64, 0.0..2.0f64).prop_map(|(capacity, cost, refund)| Some(
+            RetryBudget::Tokens {
+                capacity,
+                cost,
+                refund
+            }
+        )),
+    ]
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    prop_oneof![
+        (1u32..6).prop_map(Window::Count),
+        (1u64..99, 1u32..5).prop_map(|(ns, buckets)| Window::Time {
+            length: Duration::from_nanos(ns),
+            buckets
+        }),
+        (1u32..4).prop_map(Window::Consecutive),
+    ]
+}
+
+fn layer() -> impl Strategy<Value = LayerConfig> {
+    let slow = proptest::option::of((span(), 0.0..1.0f64));
+    prop_oneof![
+        outcomes().prop_map(|on| LayerConfig::Fallback(FallbackConfig { on })),
+        (1u32..5, backoff(), jitter(), outcomes(), budget()).prop_map(
+            |(attempts, backoff, jitter, retry_on, budget)| {
+                LayerConfig::Retry(RetryConfig {
+                    attempts,
+                    backoff,
+                    jitter,
+                    retry_on,
+                    budget,
+                })
+            }
+        ),
+        (
+            window(),
+            0.0..1.0f64,
+            1u32..4,
+            slow,
+            span(),
+            1u32..4,
+            scope()
+        )
+            .prop_map(
+                |(window, failure_rate, minimum_calls, slow, open_for, half_open_calls, scope)| {
+                    let slow_call = slow.map(|(longer_than, rate)| SlowCall { longer_than, rate });
+                    LayerConfig::CircuitBreaker(BreakerConfig {
+                        window,
+                        failure_rate,
+                        minimum_calls,
+                        slow_call,
+                        open_for,
+                        half_open_calls,
+                        scope,
+                    })
+                }
+            ),
+        (1e7..1e9f64, 1.0..4.0f64, span(), scope()).prop_map(|(rate, burst, max_wait, scope)| {
+            let algorithm = RateAlgorithm::TokenBucket { rate, burst };
+            LayerConfig::RateLimit(RateLimitConfig {
+                algorithm,
+                max_wait,
+                scope,
+            })
+        }),
+        (1u32..4, 0u32..4, proptest::option::of(span()), scope()).prop_map(
+            |(max_concurrent, queue, max_wait, scope)| {
+                LayerConfig::Bulkhead(BulkheadConfig {
+                    max_concurrent,
+                    queue,
+                    max_wait,
+                    scope,
+                })
+            }
+        ),
+        span().prop_map(|d| LayerConfig::Timeout(Span::Constant(d))),
+        (0u32..40).prop_map(|source| LayerConfig::Timeout(Span::Sampled(source))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn every_call_ends_once_and_leaves_nothing_behind(
+        layers in proptest::collection::vec(layer(), 0..6),
+        seed: u64,
+        steps in proptest::collection::vec((0u8..12, any::<u64>()), 1..120),
+    ) {
+        let most: u64 = layers
+            .iter()
+            .map(|layer| match layer {
+                LayerConfig::Retry(retry) => u64::from(retry.attempts),
+                _ => 1,
+            })
+            .product();
+        let mut driver = Driver::new(PolicyConfig { layers }, seed);
+        for (step, n) in steps {
+            match step {
+                0..=3 => driver.start(),
+                4..=6 => driver.answer(n, Outcome::ALL[n as usize % 8]),
+                7 => driver.answer(n, Outcome::Success),
+                8 => {
+                    driver.fire();
+                }
+                9 => {
+                    let live: Vec<Token> =
+                        (0..driver.calls.len() as u32).filter(|&t| driver.live(t)).collect();
+                    if !live.is_empty() {
+                        driver.abandon(live[n as usize % live.len()]);
+                    }
+                }
+                _ => driver.advance(Duration::from_nanos(n % 50)),
+            }
+            driver.settle();
+        }
+        driver.finish();
+        for call in &driver.calls {
+            prop_assert!(call.finished.is_some() != call.abandoned);
+            prop_assert!(u64::from(call.sent) <= most);
+        }
+        for layer in &driver.pipeline.layers {
+            match layer {
+                Layer::Bulkhead(bulkhead) => prop_assert!(bulkhead.is_idle()),
+                Layer::CircuitBreaker(breaker) => prop_assert!(breaker.is_idle()),
+                _ => {}
+            }
+        }
+    }
+}
