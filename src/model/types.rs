@@ -540,6 +540,9 @@ impl Model {
     /// `service.endpoint`, as a model writes it.
     pub fn target_name(&self, target: Target) -> String {
         let service = &self.services[target.service];
-        format!("{}.{}", service.name, service.endpoints[target.endpoint].name)
+        format!(
+            "{}.{}",
+            service.name, service.endpoints[target.endpoint].name
+        )
     }
 }

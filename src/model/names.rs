@@ -1,0 +1,286 @@
+//! What a model names, and who is meant by a name: endpoints, policies, and the places that
+//! network rules and faults speak of.
+
+use crate::problem::Span;
+use crate::reader::{At, Reader, did_you_mean, listed, nearest};
+use crate::tree::shortened;
+use crate::types::{Place, PolicyId, Target};
+
+/// The names of a model, in the order of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// With their nodes; `None`: one node per instance.
+    pub(crate) zones: Vec<(String, Option<u32>)>,
+    pub(crate) services: Vec<ServiceNames>,
+    pub(crate) workloads: Vec<String>,
+    pub(crate) policies: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ServiceNames {
+    pub(crate) name: String,
+    /// Its instances and endpoints; `None` where it could not be read, and nothing is known.
+    pub(crate) known: Option<(u32, Vec<String>)>,
+}
+
+/// Which kinds of places may stand somewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Zone,
+    Service,
+    Workload,
+    Node,
+    Instance,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Zone,
+        Self::Service,
+        Self::Workload,
+        Self::Node,
+        Self::Instance,
+    ];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Zone => "zone",
+            Self::Service => "service",
+            Self::Workload => "workload",
+            Self::Node => "node",
+            Self::Instance => "instance",
+        }
+    }
+}
+
+impl Names {
+    fn service_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.services.iter().map(|service| service.name.as_str())
+    }
+
+    /// The endpoint that `SERVICE.ENDPOINT` names.
+    pub(crate) fn target(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<Target> {
+        let (service, endpoint) = word.split_once('.').unwrap_or((word, ""));
+        let Some(index) = self.services.iter().position(|s| s.name == service) else {
+            let help = did_you_mean(service, self.service_names(), "there are no services");
+            cx.problem(
+                word.span,
+                format!("there is no service `{}`", shortened(service)),
+            )
+            .help(help);
+            return None;
+        };
+        let (_, endpoints) = self.services[index].known.as_ref()?;
+        let known = endpoints.iter().map(String::as_str);
+        if endpoint.is_empty() {
+            let targets: Vec<_> = endpoints.iter().map(|e| format!("{service}.{e}")).collect();
+            cx.problem(
+                word.span,
+                format!("`{}` names no endpoint", shortened(word)),
+            )
+            .help(format!(
+                "write {}",
+                listed(targets.iter().map(String::as_str))
+            ));
+            return None;
+        }
+        let Some(endpoint) = endpoints.iter().position(|e| e == endpoint) else {
+            let help = did_you_mean(endpoint, known, "it has none");
+            cx.problem(
+                word.span,
+                format!(
+                    "service `{service}` has no endpoint `{}`",
+                    shortened(endpoint)
+                ),
+            )
+            .help(help);
+            return None;
+        };
+        Some(Target {
+            service: index,
+            endpoint,
+        })
+    }
+
+    /// The policy of this name.
+    pub(crate) fn policy(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<PolicyId> {
+        let found = self.policies.iter().position(|name| *name == word.value);
+        if found.is_none() {
+            let names = self.policies.iter().map(String::as_str);
+            let help = did_you_mean(word, names, "the model has no `policies`");
+            cx.problem(
+                word.span,
+                format!("there is no policy `{}`", shortened(word)),
+            )
+            .help(help);
+        }
+        found
+    }
+
+    /// The workload of this name.
+    pub(crate) fn workload(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<usize> {
+        match self.place(word, &[Kind::Workload], cx) {
+            Some(Place::Workload(workload)) => Some(workload),
+            _ => None,
+        }
+    }
+
+    /// The place of this name, of one of these kinds; `KIND:NAME` says which kind is meant.
+    pub(crate) fn place(
+        &self,
+        word: &At<String>,
+        kinds: &[Kind],
+        cx: &mut Reader<'_>,
+    ) -> Option<Place> {
+        let prefixed = word
+            .split_once(':')
+            .map(|(kind, name)| (Kind::ALL.into_iter().find(|k| k.word() == kind), name));
+        let (kinds, name) = match prefixed {
+            None => (kinds.to_vec(), word.as_str()),
+            Some((Some(kind), name)) if kinds.contains(&kind) => (vec![kind], name),
+            Some(_) => {
+                let allowed = listed(kinds.iter().map(|kind| kind.word()));
+                cx.problem(
+                    word.span,
+                    format!("`{}` is not a place that is allowed here", shortened(word)),
+                )
+                .help(format!("what stands before the colon is one of {allowed}"));
+                return None;
+            }
+        };
+        let found: Vec<_> = kinds
+            .iter()
+            .filter_map(|kind| Some((*kind, self.find(*kind, name)?)))
+            .collect();
+        match found[..] {
+            [(_, Found::Place(place))] => Some(place),
+            [(_, Found::Unknowable)] => None,
+            [] => {
+                self.no_place(name, &kinds, word.span, cx);
+                None
+            }
+            _ => {
+                let choices: Vec<_> = found
+                    .iter()
+                    .map(|(kind, _)| format!("{}:{name}", kind.word()))
+                    .collect();
+                cx.problem(
+                    word.span,
+                    format!("`{}` has several meanings", shortened(name)),
+                )
+                .help(format!(
+                    "write {}",
+                    choices
+                        .iter()
+                        .map(|c| format!("`{c}`"))
+                        .collect::<Vec<_>>()
+                        .join(" or ")
+                ));
+                None
+            }
+        }
+    }
+
+    fn find(&self, kind: Kind, name: &str) -> Option<Found> {
+        let numbered = || {
+            let (head, tail) = name.rsplit_once('-')?;
+            let number = tail
+                .parse::<u32>()
+                .ok()
+                .filter(|n| *n > 0 && !tail.starts_with(['0', '+']))?;
+            Some((head, number - 1))
+        };
+        match kind {
+            Kind::Zone => self
+                .zones
+                .iter()
+                .position(|(z, _)| z == name)
+                .map(Place::Zone)
+                .map(Found::Place),
+            Kind::Service => self
+                .service_names()
+                .position(|s| s == name)
+                .map(Place::Service)
+                .map(Found::Place),
+            Kind::Workload => self
+                .workloads
+                .iter()
+                .position(|w| w == name)
+                .map(Place::Workload)
+                .map(Found::Place),
+            Kind::Node => {
+                let (head, number) = numbered()?;
+                let zone = self.zones.iter().position(|(z, _)| z == head)?;
+                let nodes = self.zones[zone].1.unwrap_or_else(|| self.instances());
+                (number < nodes).then_some(Found::Place(Place::Node(zone, number)))
+            }
+            Kind::Instance => {
+                let (head, number) = numbered()?;
+                let service = self.service_names().position(|s| s == head)?;
+                match &self.services[service].known {
+                    Some((instances, _)) => (number < *instances)
+                        .then_some(Found::Place(Place::Instance(service, number))),
+                    None => Some(Found::Unknowable),
+                }
+            }
+        }
+    }
+
+    fn instances(&self) -> u32 {
+        let known = self
+            .services
+            .iter()
+            .filter_map(|service| service.known.as_ref());
+        known.fold(0, |sum, (instances, _)| sum.saturating_add(*instances))
+    }
+
+    fn no_place(&self, name: &str, kinds: &[Kind], at: Span, cx: &mut Reader<'_>) {
+        let mut known: Vec<String> = Vec::new();
+        for kind in kinds {
+            match kind {
+                Kind::Zone => known.extend(self.zones.iter().map(|(zone, _)| zone.clone())),
+                Kind::Service => known.extend(self.service_names().map(str::to_owned)),
+                Kind::Workload => known.extend(self.workloads.iter().cloned()),
+                Kind::Node => {
+                    known.extend(self.zones.iter().map(|(zone, nodes)| {
+                        range(zone, nodes.unwrap_or_else(|| self.instances()))
+                    }))
+                }
+                Kind::Instance => known.extend(
+                    self.services
+                        .iter()
+                        .filter_map(|s| Some(range(&s.name, s.known.as_ref()?.0))),
+                ),
+            }
+        }
+        let words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
+        let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        let all = listed(known.iter().map(String::as_str));
+        let problem = cx.problem(
+            at,
+            format!("there is no {} `{}`", words.join(" or "), shortened(name)),
+        );
+        match nearest {
+            Some(nearest) => problem.help(format!("did you mean `{nearest}`? There is {all}")),
+            None if all.is_empty() => problem.help("the model has none"),
+            None => problem.help(format!("there is {all}")),
+        };
+    }
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy)]
+enum Found {
+    Place(Place),
+    /// A part of a service that could not be read.
+    Unknowable,
+}
+
+/// `a-1` or `a-1 … a-3`.
+fn range(name: &str, count: u32) -> String {
+    if count <= 1 {
+        format!("{name}-1")
+    } else {
+        format!("{name}-1 … {name}-{count}")
+    }
+}

@@ -1,0 +1,316 @@
+//! How a tree becomes values: one trait that reads a value and describes it to editors.
+//!
+//! A reader never stops at the first mistake: it notes it and reads on, so that a user sees all
+//! that do not follow from each other. What it returns is therefore only a model when nothing was
+//! noted.
+
+use crate::Files;
+use crate::problem::{Problem, Span};
+use crate::tree::{Kind, Node, shortened};
+use serde_json::{Map, Value as Json, json};
+use std::ops::Deref;
+
+/// Something that can be written in a model.
+pub(crate) trait Value: Sized {
+    /// Reads it; `None` after a problem has been noted that leaves nothing to work with.
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self>;
+
+    /// Its JSON Schema; named ones put themselves into `defs` and answer with a reference.
+    fn schema(defs: &mut Defs) -> Json;
+
+    /// Whether the bare name of a choice is enough, because nothing in it is required.
+    const BARE: bool = false;
+}
+
+/// What is gathered while a model is read.
+pub(crate) struct Reader<'a> {
+    pub(crate) files: &'a dyn Files,
+    pub(crate) problems: Vec<Problem>,
+    /// Steps read so far, and how deep the one at hand is nested.
+    pub(crate) steps: u32,
+    pub(crate) depth: u32,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(files: &'a dyn Files) -> Self {
+        Self {
+            files,
+            problems: Vec::new(),
+            steps: 0,
+            depth: 0,
+        }
+    }
+
+    /// Notes a mistake.
+    pub(crate) fn problem(&mut self, at: Span, message: impl Into<String>) -> &mut Problem {
+        self.problems.push(Problem::new(at, message));
+        self.problems.last_mut().expect("just pushed")
+    }
+
+    /// "expected …, found …" at a node.
+    pub(crate) fn expected(&mut self, what: &str, node: &Node) -> &mut Problem {
+        self.problem(
+            node.span,
+            format!("expected {what}, found {}", node.shown()),
+        )
+    }
+
+    /// Whether nothing was noted since there were `before` problems: checks that compare several
+    /// values only make sense then.
+    pub(crate) fn clean_since(&self, before: usize) -> bool {
+        self.problems.len() == before
+    }
+}
+
+/// A value and the place where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
+}
+
+impl<T> Deref for At<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Value> Value for At<T> {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        T::read(node, cx).map(|value| Self {
+            value,
+            span: node.span,
+        })
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        T::schema(defs)
+    }
+
+    const BARE: bool = T::BARE;
+}
+
+impl<T: Value> Value for Box<T> {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        T::read(node, cx).map(Box::new)
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        T::schema(defs)
+    }
+}
+
+/// A list of at least `MIN`. Elements that could not be read are left out.
+#[derive(Clone, Debug)]
+pub(crate) struct List<T, const MIN: usize = 0>(pub(crate) Vec<T>);
+
+impl<T: Value, const MIN: usize> Value for List<T, MIN> {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        let Kind::List(items) = &node.kind else {
+            let problem = cx.expected("a list", node);
+            if matches!(node.kind, Kind::Null) && MIN == 0 {
+                problem.help("for none write `[]`");
+            }
+            return None;
+        };
+        if items.len() < MIN {
+            let plural = if MIN == 1 { "entry" } else { "entries" };
+            cx.problem(
+                node.span,
+                format!(
+                    "this list needs at least {MIN} {plural}, and has {}",
+                    items.len()
+                ),
+            );
+        }
+        Some(Self(
+            items.iter().filter_map(|item| T::read(item, cx)).collect(),
+        ))
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        let mut schema = json!({"type": "array", "items": T::schema(defs)});
+        if MIN > 0 {
+            schema["minItems"] = json!(MIN);
+        }
+        schema
+    }
+}
+
+/// Things with names of the user's choice, at least `MIN`, in the order of the file. One that
+/// could not be read keeps its name, so that what refers to it is not called unknown.
+#[derive(Clone, Debug)]
+pub(crate) struct Named<T, const MIN: usize = 0>(pub(crate) Vec<(At<String>, Option<T>)>);
+
+/// What a name may consist of; dots and arrows part names in paths and results.
+const NAME: &str = "^[A-Za-z0-9_-]+$";
+/// The longest name.
+const NAME_LENGTH: usize = 100;
+
+impl<T, const MIN: usize> Named<T, MIN> {
+    pub(crate) fn empty() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The names, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.value.as_str())
+    }
+}
+
+impl<T: Value, const MIN: usize> Value for Named<T, MIN> {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        let Kind::Map(entries) = &node.kind else {
+            let problem = cx.expected("a map from names", node);
+            if matches!(node.kind, Kind::Null) && MIN == 0 {
+                problem.help("for none write `{}`");
+            }
+            return None;
+        };
+        if entries.len() < MIN {
+            cx.problem(node.span, "at least one is needed here");
+        }
+        let mut read = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            if !is_name(&key.text) {
+                cx.problem(
+                    key.span,
+                    format!("`{}` is not a name", shortened(&key.text)),
+                )
+                .help(format!(
+                    "names are letters, digits, `-` and `_`, at most {NAME_LENGTH}"
+                ));
+            }
+            let name = At {
+                value: key.text.clone(),
+                span: key.span,
+            };
+            read.push((name, T::read(value, cx)));
+        }
+        Some(Self(read))
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        let mut schema = json!({
+            "type": "object",
+            "propertyNames": {"pattern": NAME, "maxLength": NAME_LENGTH},
+            "additionalProperties": T::schema(defs),
+        });
+        if MIN > 0 {
+            schema["minProperties"] = json!(MIN);
+        }
+        schema
+    }
+}
+
+/// Whether a word may be a name.
+pub(crate) fn is_name(text: &str) -> bool {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    !text.is_empty() && text.len() <= NAME_LENGTH && text.bytes().all(good)
+}
+
+/// A word that refers to something by its name, or a text.
+impl Value for String {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Scalar(scalar) if !scalar.text.is_empty() => Some(scalar.text.clone()),
+            _ => {
+                cx.expected("a name", node);
+                None
+            }
+        }
+    }
+
+    fn schema(_: &mut Defs) -> Json {
+        json!({"type": "string", "minLength": 1})
+    }
+}
+
+impl Value for bool {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Scalar(s) if s.plain && s.text == "true" => Some(true),
+            Kind::Scalar(s) if s.plain && s.text == "false" => Some(false),
+            _ => {
+                cx.expected("`true` or `false`", node);
+                None
+            }
+        }
+    }
+
+    fn schema(_: &mut Defs) -> Json {
+        json!({"type": "boolean"})
+    }
+}
+
+/// The named parts of a JSON Schema.
+#[derive(Default)]
+pub(crate) struct Defs(Map<String, Json>);
+
+impl Defs {
+    /// A reference to the definition `name`, which `build` makes when it is asked for first.
+    pub(crate) fn named(&mut self, name: &str, build: impl FnOnce(&mut Self) -> Json) -> Json {
+        if !self.0.contains_key(name) {
+            // Taken before it is built: steps contain steps.
+            self.0.insert(name.to_owned(), Json::Null);
+            let schema = build(self);
+            self.0.insert(name.to_owned(), schema);
+        }
+        json!({"$ref": format!("#/$defs/{name}")})
+    }
+
+    pub(crate) fn into_json(self) -> Json {
+        Json::Object(self.0)
+    }
+}
+
+/// The name among `known` that `word` most likely means.
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let word: String = word
+        .chars()
+        .take(NAME_LENGTH)
+        .collect::<String>()
+        .to_lowercase();
+    known
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&word, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// "`a`, `b`, `c`", cut where it would fill the screen.
+pub(crate) fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
+    const MOST: usize = 24;
+    let names: Vec<_> = names.into_iter().collect();
+    let mut text = names
+        .iter()
+        .take(MOST)
+        .map(|n| format!("`{n}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > MOST {
+        text.push_str(&format!(" and {} more", names.len() - MOST));
+    }
+    text
+}
+
+/// Help for a word that is none of `known`.
+pub(crate) fn did_you_mean<'k>(
+    word: &str,
+    known: impl IntoIterator<Item = &'k str> + Clone,
+    none: &str,
+) -> String {
+    let all = listed(known.clone());
+    match nearest(word, known) {
+        Some(name) => format!("did you mean `{name}`? There is {all}"),
+        None if all.is_empty() => none.to_owned(),
+        None => format!("there is {all}"),
+    }
+}

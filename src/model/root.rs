@@ -1,0 +1,121 @@
+//! The whole model: its sections, and the order in which they are brought together.
+
+use crate::cycles;
+use crate::faults::{self, FaultShape};
+use crate::names::{Names, ServiceNames};
+use crate::network::{self, NetworkShape, ZoneShape};
+use crate::policies::{self, Layers};
+use crate::reader::{List, Named, Reader, Value};
+use crate::run::{RunShape, SloShape, resolve_run, resolve_slo};
+use crate::services::{self, ServiceShape};
+use crate::shape::record;
+use crate::tree::Node;
+use crate::types::{Model, Slo, Zone};
+use crate::workloads::{self, WorkloadShape};
+
+record! {
+    /// A stormglass model: what exists, and what happens to it.
+    Root {
+        /// The model's name; that of the file when absent.
+        optional name: String,
+        /// How long and how often it runs.
+        default run: RunShape = "{}",
+        /// The objectives that a run is held against.
+        optional slo: SloShape,
+        /// Zones and their nodes; instances are spread over zones, then nodes, in order. When
+        /// absent there is one zone, `default`, with one node per instance.
+        optional zones: Named<ZoneShape, 1>,
+        /// Delays and losses of messages; none when absent.
+        optional network: NetworkShape,
+        /// Policies: lists of layers, outermost first.
+        optional policies: Named<Layers>,
+        /// Services and what their endpoints do.
+        required services: Named<ServiceShape, 1>,
+        /// Who calls the system from outside.
+        required workloads: Named<WorkloadShape, 1>,
+        /// What goes wrong, and when.
+        optional faults: List<FaultShape>,
+    }
+    later { "queues", "stores", "config", "deployments" }
+}
+
+/// Reads a model from a tree. It is one only if no problem was noted.
+pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<Model> {
+    let root = Root::read(tree, cx)?;
+    let names = gather_names(&root);
+    let run = resolve_run(&root.run, cx);
+    let slo = root
+        .slo
+        .as_ref()
+        .map_or_else(Slo::default, |slo| resolve_slo(slo));
+    let network = network::resolve(root.network, &names, cx);
+    let mut policy_spans = Vec::new();
+    let policies = root
+        .policies
+        .map_or_else(Named::empty, |policies| policies.value);
+    let policies = policies::resolve(policies, &mut policy_spans, cx);
+    let calls = cycles::calls(&root.services);
+    let services = services::resolve(root.services.value, &names, cx);
+    let workloads = workloads::resolve(root.workloads.value, &names, cx);
+    let faults = root
+        .faults
+        .map_or_else(Vec::new, |list| faults::resolve(list.value, &names, cx));
+    let zones = names
+        .zones
+        .into_iter()
+        .map(|(name, nodes)| Zone { name, nodes })
+        .collect();
+    let name = root
+        .name
+        .map_or_else(|| file_stem.to_owned(), |name| name.value);
+    let model = Model {
+        name,
+        run,
+        slo,
+        zones,
+        network,
+        policies,
+        policy_spans,
+        services,
+        workloads,
+        faults,
+    };
+    if cx.problems.is_empty() {
+        cycles::check(&model, &calls, cx);
+    }
+    Some(model)
+}
+
+fn gather_names(root: &Root) -> Names {
+    let zones = match &root.zones {
+        Some(zones) => zones
+            .0
+            .iter()
+            .map(|(name, zone)| {
+                (
+                    name.value.clone(),
+                    Some(zone.as_ref().map_or(u32::MAX, |zone| zone.nodes.0)),
+                )
+            })
+            .collect(),
+        None => vec![("default".to_owned(), None)],
+    };
+    let services = root.services.0.iter().map(|(name, service)| ServiceNames {
+        name: name.value.clone(),
+        known: service.as_ref().map(|service| {
+            let endpoints = service.endpoints.names().map(str::to_owned).collect();
+            (service.instances.0, endpoints)
+        }),
+    });
+    Names {
+        zones,
+        services: services.collect(),
+        workloads: root.workloads.names().map(str::to_owned).collect(),
+        policies: root
+            .policies
+            .iter()
+            .flat_map(|p| p.names())
+            .map(str::to_owned)
+            .collect(),
+    }
+}

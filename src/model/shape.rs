@@ -1,0 +1,480 @@
+//! Two macros that declare a part of the language once: its keys, their documentation, their
+//! defaults. The reader, the refusal of unknown keys and the JSON Schema all come from it, so that
+//! they cannot disagree.
+
+use crate::problem::Span;
+use crate::reader::{Reader, Value, listed, nearest};
+use crate::tree::{Kind, Node, shortened};
+use serde_json::{Map, Value as Json, json};
+
+/// A map with fixed keys.
+///
+/// `required`: must be there. `optional`: may be absent. `default key: Type = "text"`: read from
+/// that text where absent. `one_of {…}`: exactly one of these optional keys is there. `needs
+/// {"a" => "b"}`: who writes a must write b. `later {…}`: known keys that are refused as not
+/// supported yet.
+macro_rules! record {
+    (
+        $(#[doc = $doc:literal])*
+        $name:ident {
+            $( $(#[doc = $fdoc:literal])* $kind:ident $field:ident : $ty:ty $(= $default:literal)? ),* $(,)?
+        }
+        $(one_of { $($one:literal),* $(,)? })*
+        $(needs { $($key:literal => $other:literal),* $(,)? })?
+        $(later { $($later:literal),* $(,)? })?
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug)]
+        #[allow(dead_code, reason = "some keys are there to be checked, or to be read by people")]
+        pub(crate) struct $name {
+            $( $(#[doc = $fdoc])* pub(crate) $field: $crate::shape::record!(@type $kind $ty) ),*
+        }
+
+        impl $crate::reader::Value for $name {
+            fn read(
+                node: &$crate::tree::Node,
+                cx: &mut $crate::reader::Reader<'_>,
+            ) -> Option<Self> {
+                const KEYS: &[&str] = &[$($crate::shape::key(stringify!($field))),*];
+                const LATER: &[&str] = &[$($($later),*)?];
+                const ONE_OF: &[&[&str]] = &[$(&[$($one),*]),*];
+                const NEEDS: &[(&str, &str)] = &[$($(($key, $other)),*)?];
+                $crate::shape::open(node, KEYS, LATER, ONE_OF, NEEDS, cx)?;
+                $( let $field = $crate::shape::record!(@read $kind $field $ty, node, cx $(, $default)?); )*
+                Some(Self { $( $field: $crate::shape::record!(@take $kind $field) ),* })
+            }
+
+            fn schema(defs: &mut $crate::reader::Defs) -> serde_json::Value {
+                defs.named(stringify!($name), |defs| {
+                    let mut object = $crate::shape::ObjectSchema::new(&[$($doc),*]);
+                    $( object.property(
+                        $crate::shape::key(stringify!($field)),
+                        $crate::shape::record!(@required $kind),
+                        <$ty as $crate::reader::Value>::schema(defs),
+                        &[$($fdoc),*],
+                        $crate::shape::record!(@default $($default)?),
+                    ); )*
+                    $( object.one_of(&[$($one),*]); )*
+                    $( $( object.needs($key, $other); )* )?
+                    object.finish()
+                })
+            }
+
+            const BARE: bool = !(false $(|| $crate::shape::record!(@required $kind))*);
+        }
+    };
+
+    (@type required $ty:ty) => { $crate::reader::At<$ty> };
+    (@type default $ty:ty) => { $crate::reader::At<$ty> };
+    (@type optional $ty:ty) => { Option<$crate::reader::At<$ty>> };
+
+    (@read required $field:ident $ty:ty, $node:ident, $cx:ident) => {
+        $crate::shape::required::<$ty>($node, $crate::shape::key(stringify!($field)), $cx)
+    };
+    (@read optional $field:ident $ty:ty, $node:ident, $cx:ident) => {
+        $crate::shape::optional::<$ty>($node, $crate::shape::key(stringify!($field)), $cx)
+    };
+    (@read default $field:ident $ty:ty, $node:ident, $cx:ident, $default:literal) => {
+        $crate::shape::or_default::<$ty>($node, $crate::shape::key(stringify!($field)), $default, $cx)
+    };
+
+    (@take required $field:ident) => { $field? };
+    (@take default $field:ident) => { $field? };
+    (@take optional $field:ident) => { $field };
+
+    (@required required) => { true };
+    (@required optional) => { false };
+    (@required default) => { false };
+
+    (@default) => { None };
+    (@default $default:literal) => { Some($default) };
+}
+pub(crate) use record;
+
+/// One of several, written as a word, or as a map with that word as its only key.
+///
+/// `"a balancer": Balancer { random => Random, least_requests => LeastRequests(Record), … }`
+macro_rules! choice {
+    (
+        $(#[doc = $doc:literal])*
+        $what:literal : $name:ident {
+            $( $(#[doc = $vdoc:literal])* $word:literal => $variant:ident $( ($ty:ty) )? ),* $(,)?
+        }
+        $(later { $($later:literal),* $(,)? })?
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug)]
+        pub(crate) enum $name {
+            $( $(#[doc = $vdoc])* $variant $( ($crate::reader::At<$ty>) )? ),*
+        }
+
+        impl $crate::reader::Value for $name {
+            fn read(
+                node: &$crate::tree::Node,
+                cx: &mut $crate::reader::Reader<'_>,
+            ) -> Option<Self> {
+                const WORDS: &[&str] = &[$($word),*];
+                const LATER: &[&str] = &[$($($later),*)?];
+                let (word, value) = $crate::shape::chosen($what, node, WORDS, LATER, cx)?;
+                match word {
+                    $( $word => $crate::shape::choice!(@read $variant, $word, value, node, cx $(, $ty)?), )*
+                    _ => None,
+                }
+            }
+
+            fn schema(defs: &mut $crate::reader::Defs) -> serde_json::Value {
+                defs.named(stringify!($name), |_defs| {
+                    let mut choice = $crate::shape::ChoiceSchema::new(&[$($doc),*]);
+                    $( $crate::shape::choice!(@schema choice, _defs, $word, &[$($vdoc),*] $(, $ty)?); )*
+                    choice.finish()
+                })
+            }
+        }
+    };
+
+    (@read $variant:ident, $word:literal, $value:ident, $node:ident, $cx:ident) => {
+        $crate::shape::word_alone($word, $value, $cx).then_some(Self::$variant)
+    };
+    (@read $variant:ident, $word:literal, $value:ident, $node:ident, $cx:ident, $ty:ty) => {
+        $crate::shape::payload::<$ty>($word, $value, $node, $cx).map(Self::$variant)
+    };
+
+    (@schema $choice:ident, $defs:ident, $word:literal, $doc:expr) => { $choice.word($word, $doc) };
+    (@schema $choice:ident, $defs:ident, $word:literal, $doc:expr, $ty:ty) => {
+        $choice.map(
+            $word,
+            <$ty as $crate::reader::Value>::schema($defs),
+            <$ty as $crate::reader::Value>::BARE,
+            $doc,
+        )
+    };
+}
+pub(crate) use choice;
+
+/// The key that a field stands for: `r#for` is `for`.
+pub(crate) const fn key(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
+}
+
+/// Checks that a node is a map, that all its keys are known, and which go together.
+pub(crate) fn open(
+    node: &Node,
+    keys: &[&'static str],
+    later: &[&str],
+    one_of: &[&[&'static str]],
+    needs: &[(&str, &str)],
+    cx: &mut Reader<'_>,
+) -> Option<()> {
+    let before = cx.problems.len();
+    let Kind::Map(entries) = &node.kind else {
+        let problem = cx.expected("a map", node);
+        problem.help(format!("its keys are {}", listed(keys.iter().copied())));
+        return None;
+    };
+    for (key, _) in entries {
+        let word = key.text.as_str();
+        if later.contains(&word) {
+            not_supported(word, key.span, cx);
+        } else if !keys.contains(&word) {
+            unknown("key", word, key.span, keys, cx);
+        }
+    }
+    // An unknown key may well be the one that is missing.
+    if !cx.clean_since(before) {
+        return Some(());
+    }
+    let there = |word: &str| {
+        entries
+            .iter()
+            .find(|(key, _)| key.text == word)
+            .map(|(key, _)| key)
+    };
+    for group in one_of {
+        let mut found = group.iter().filter_map(|word| there(word));
+        match (found.next(), found.next()) {
+            (None, _) => {
+                cx.problem(
+                    node.span,
+                    format!("one of {} is missing", listed(group.iter().copied())),
+                );
+            }
+            (Some(first), Some(second)) => {
+                cx.problem(
+                    second.span,
+                    format!("`{}` and `{}` exclude each other", first.text, second.text),
+                )
+                .help(format!("write one of {}", listed(group.iter().copied())))
+                .note(first.span, format!("`{}` is here", first.text));
+            }
+            (Some(_), None) => {}
+        }
+    }
+    for (word, other) in needs {
+        if let (Some(key), None) = (there(word), there(other)) {
+            cx.problem(
+                key.span,
+                format!("`{word}` goes with `{other}`, which is missing"),
+            );
+        }
+    }
+    Some(())
+}
+
+/// Notes that something is part of the language, but not of this version.
+pub(crate) fn not_supported(word: &str, at: Span, cx: &mut Reader<'_>) {
+    cx.problem(at, format!("`{word}` is not supported yet"));
+}
+
+fn unknown(what: &str, word: &str, at: Span, known: &[&'static str], cx: &mut Reader<'_>) {
+    let problem = cx.problem(at, format!("unknown {what} `{}`", shortened(word)));
+    let all = listed(known.iter().copied());
+    match nearest(word, known.iter().copied()) {
+        Some(name) => problem.help(format!("did you mean `{name}`? Allowed are {all}")),
+        None if known.is_empty() => problem.help("nothing may stand here"),
+        None => problem.help(format!("allowed are {all}")),
+    };
+}
+
+pub(crate) fn required<T: Value>(
+    node: &Node,
+    key: &str,
+    cx: &mut Reader<'_>,
+) -> Option<crate::reader::At<T>> {
+    let Some(value) = node.get(key) else {
+        cx.problem(node.span, format!("`{key}` is missing"));
+        return None;
+    };
+    Value::read(value, cx)
+}
+
+pub(crate) fn optional<T: Value>(
+    node: &Node,
+    key: &str,
+    cx: &mut Reader<'_>,
+) -> Option<crate::reader::At<T>> {
+    node.get(key).and_then(|value| Value::read(value, cx))
+}
+
+pub(crate) fn or_default<T: Value>(
+    node: &Node,
+    key: &str,
+    default: &str,
+    cx: &mut Reader<'_>,
+) -> Option<crate::reader::At<T>> {
+    // A bad value has been noted; the default lets the rest be checked.
+    optional(node, key, cx).or_else(|| {
+        let absent = match default {
+            "{}" => Node::empty_map(node.span),
+            text => Node::plain(text, node.span),
+        };
+        Value::read(&absent, cx)
+    })
+}
+
+/// The word of a choice, and what it maps to (`None`: written as a bare word).
+pub(crate) fn chosen<'n>(
+    what: &str,
+    node: &'n Node,
+    words: &[&'static str],
+    later: &[&'static str],
+    cx: &mut Reader<'_>,
+) -> Option<(&'static str, Option<&'n Node>)> {
+    let (word, at, value) = match &node.kind {
+        Kind::Scalar(scalar) => (scalar.text.as_str(), node.span, None),
+        Kind::Map(entries) if entries.len() == 1 => {
+            let (key, value) = &entries[0];
+            (key.text.as_str(), key.span, Some(value))
+        }
+        Kind::Map(entries) if entries.len() > 1 => {
+            let keys = listed(entries.iter().map(|(key, _)| key.text.as_str()));
+            let strangers: Vec<_> = entries
+                .iter()
+                .filter(|(k, _)| !words.contains(&k.text.as_str()))
+                .collect();
+            if let [(key, _)] = strangers[..]
+                && entries.len() == 2
+            {
+                if later.contains(&key.text.as_str()) {
+                    not_supported(&key.text, key.span, cx);
+                } else {
+                    let beside = entries
+                        .iter()
+                        .find(|(k, _)| k.text != key.text)
+                        .map_or("", |(k, _)| k.text.as_str());
+                    cx.problem(
+                        key.span,
+                        format!("unknown key `{}` beside `{beside}`", shortened(&key.text)),
+                    );
+                }
+            } else {
+                cx.problem(node.span, format!("{what} has one key, found {keys}"))
+                    .help(format!("write one of {}", listed(words.iter().copied())));
+            }
+            return None;
+        }
+        _ => {
+            let problem = cx.expected(what, node);
+            problem.help(format!("write one of {}", listed(words.iter().copied())));
+            return None;
+        }
+    };
+    if let Some(known) = words.iter().find(|w| **w == word) {
+        return Some((known, value));
+    }
+    if later.contains(&word) {
+        not_supported(word, at, cx);
+    } else {
+        let kind = what
+            .strip_prefix("a ")
+            .or_else(|| what.strip_prefix("an "))
+            .unwrap_or(what);
+        unknown(kind, word, at, words, cx);
+    }
+    None
+}
+
+/// Whether a choice without parts stands alone, as it must.
+pub(crate) fn word_alone(word: &str, value: Option<&Node>, cx: &mut Reader<'_>) -> bool {
+    let Some(value) = value else { return true };
+    cx.problem(value.span, format!("`{word}` has no parts"))
+        .help(format!("write `{word}` alone"));
+    false
+}
+
+/// Reads the parts of a choice.
+pub(crate) fn payload<T: Value>(
+    word: &str,
+    value: Option<&Node>,
+    node: &Node,
+    cx: &mut Reader<'_>,
+) -> Option<crate::reader::At<T>> {
+    match value {
+        Some(value) => Value::read(value, cx),
+        None if T::BARE => Value::read(&Node::empty_map(node.span), cx),
+        None => {
+            cx.problem(node.span, format!("`{word}` needs to be told more"))
+                .help(format!("write `{{{word}: …}}`"));
+            None
+        }
+    }
+}
+
+/// The JSON Schema of a record.
+pub(crate) struct ObjectSchema {
+    description: String,
+    properties: Map<String, Json>,
+    required: Vec<&'static str>,
+    one_of: Vec<Json>,
+    needs: Map<String, Json>,
+}
+
+impl ObjectSchema {
+    pub(crate) fn new(doc: &[&str]) -> Self {
+        Self {
+            description: prose(doc),
+            properties: Map::new(),
+            required: Vec::new(),
+            one_of: Vec::new(),
+            needs: Map::new(),
+        }
+    }
+
+    pub(crate) fn property(
+        &mut self,
+        key: &'static str,
+        required: bool,
+        mut schema: Json,
+        doc: &[&str],
+        default: Option<&str>,
+    ) {
+        if !doc.is_empty() {
+            schema["description"] = json!(prose(doc));
+        }
+        if let Some(default) = default {
+            schema["default"] = serde_json::from_str(default).unwrap_or_else(|_| json!(default));
+        }
+        if required {
+            self.required.push(key);
+        }
+        self.properties.insert(key.to_owned(), schema);
+    }
+
+    /// Exactly one of these keys is there.
+    pub(crate) fn one_of(&mut self, keys: &[&str]) {
+        let forms: Vec<_> = keys.iter().map(|key| json!({"required": [key]})).collect();
+        self.one_of.push(json!({"oneOf": forms}));
+    }
+
+    /// Who writes `key` must write `other`.
+    pub(crate) fn needs(&mut self, key: &str, other: &str) {
+        self.needs.insert(key.to_owned(), json!([other]));
+    }
+
+    pub(crate) fn finish(self) -> Json {
+        let mut schema = json!({
+            "description": self.description,
+            "type": "object",
+            "properties": self.properties,
+            "additionalProperties": false,
+        });
+        if !self.required.is_empty() {
+            schema["required"] = json!(self.required);
+        }
+        if !self.one_of.is_empty() {
+            schema["allOf"] = json!(self.one_of);
+        }
+        if !self.needs.is_empty() {
+            schema["dependentRequired"] = json!(self.needs);
+        }
+        schema
+    }
+}
+
+/// The JSON Schema of a choice.
+pub(crate) struct ChoiceSchema {
+    description: String,
+    one_of: Vec<Json>,
+}
+
+impl ChoiceSchema {
+    pub(crate) fn new(doc: &[&str]) -> Self {
+        Self {
+            description: prose(doc),
+            one_of: Vec::new(),
+        }
+    }
+
+    pub(crate) fn word(&mut self, word: &str, doc: &[&str]) {
+        self.one_of
+            .push(json!({"const": word, "description": prose(doc)}));
+    }
+
+    pub(crate) fn map(&mut self, word: &str, schema: Json, bare: bool, doc: &[&str]) {
+        if bare {
+            self.word(word, doc);
+        }
+        let mut object = ObjectSchema::new(doc);
+        object.properties.insert(word.to_owned(), schema);
+        let mut object = object.finish();
+        object["required"] = json!([word]);
+        self.one_of.push(object);
+    }
+
+    pub(crate) fn finish(self) -> Json {
+        json!({"description": self.description, "oneOf": self.one_of})
+    }
+}
+
+/// Doc comment lines as one paragraph.
+fn prose(lines: &[&str]) -> String {
+    lines
+        .iter()
+        .map(|line| line.trim())
+        .collect::<Vec<_>>()
+        .join(" ")
+        .trim()
+        .to_owned()
+}
