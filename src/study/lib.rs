@@ -1,8 +1,25 @@
-//! Replications in parallel, and the records they leave.
+//! Replications in parallel, the records that they leave, and the output folder.
+//!
+//! A study turns models into figures: it runs worlds, each with a recorder that hears what
+//! happens, and combines what they heard into a [`record::RunRecord`]. It is the only writer of
+//! `output/`. It refuses to know how a world works, and how a record is shown.
+
+mod combine;
+mod error;
+mod faults;
+mod json;
+mod output;
+mod pilot;
 mod plan;
 mod progress;
 pub mod record;
 mod recorder;
+mod run;
+mod stopwatch;
 mod windows;
 
+pub use error::StudyError;
+pub use json::{results_schema, to_json};
+pub use output::write_files;
 pub use progress::Progress;
+pub use run::{Options, run};

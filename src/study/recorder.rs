@@ -50,7 +50,8 @@ struct EdgeFacts {
     attempts: [u64; PHASES],
     /// By phase of the start, and number of the outcome.
     ended: [[u64; Outcome::ALL.len()]; PHASES],
-    /// Open breakers.
+    lost: u64,
+    /// Open breakers of all callers.
     open: Gauge,
     /// Calls started before the end of the warm-up.
     started_before: u64,
@@ -142,7 +143,7 @@ impl<'a> Recorder<'a> {
             latencies: vec![Latency::default(); workloads],
             services: vec![ServiceFacts::default(); services],
             faults: FaultLog::default(),
-            windows: Windows::new(workloads, services, breakers),
+            windows: Windows::new(plan.windows(), workloads, services, breakers),
             window_start: Instant::ZERO,
             warm: plan.warmup_end == Instant::ZERO,
             look: Duration::from_nanos((plan.window.as_nanos() / LOOKS_PER_WINDOW).max(1)),
@@ -199,6 +200,14 @@ impl<'a> Recorder<'a> {
             windows: self.windows,
             faults: self.faults.finish(end),
         }
+    }
+
+    /// Calls at an edge that were heard to begin and not to end: what the world must still hold.
+    /// `None` when more ended than began.
+    pub(crate) fn in_flight(&self, edge: EdgeId) -> Option<u64> {
+        let edge = &self.edges[edge];
+        edge.started
+            .checked_sub(edge.ended_in_all().iter().sum::<u64>() + edge.lost)
     }
 
     #[inline]
@@ -310,6 +319,11 @@ impl Observer for Recorder<'_> {
     }
 
     #[inline]
+    fn call_lost(&mut self, _now: Instant, edge: EdgeId, _started: Instant) {
+        self.edges[edge].lost += 1;
+    }
+
+    #[inline]
     fn arrived(&mut self, _now: Instant, service: usize) {
         self.services[service].arrived += 1;
     }
@@ -351,8 +365,12 @@ impl Observer for Recorder<'_> {
         self.services[service].wasted += u128::from(time.as_nanos());
     }
 
-    fn breakers(&mut self, now: Instant, edge: EdgeId, open: u32, _half_open: u32) {
-        self.edges[edge].open.set(now.as_nanos(), open.into());
+    fn breakers(&mut self, now: Instant, edge: EdgeId, before: (u32, u32), after: (u32, u32)) {
+        let gauge = &mut self.edges[edge].open;
+        gauge.set(
+            now.as_nanos(),
+            gauge.level() + u64::from(after.0) - u64::from(before.0),
+        );
     }
 
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {

@@ -44,18 +44,22 @@ pub(crate) struct ServiceTotals {
 }
 
 impl Windows {
+    /// Room for so many windows; none is there yet.
     pub(crate) fn new(
+        windows: usize,
         workloads: usize,
         services: usize,
         breakers: impl IntoIterator<Item = EdgeId>,
     ) -> Self {
+        let breakers = breakers.into_iter();
         Self {
-            covered: Vec::new(),
-            workloads: vec![Vec::new(); workloads],
-            services: vec![Vec::new(); services],
+            covered: Vec::with_capacity(windows),
+            workloads: (0..workloads)
+                .map(|_| Vec::with_capacity(windows))
+                .collect(),
+            services: (0..services).map(|_| Vec::with_capacity(windows)).collect(),
             breakers: breakers
-                .into_iter()
-                .map(|edge| (edge, Vec::new()))
+                .map(|edge| (edge, Vec::with_capacity(windows)))
                 .collect(),
         }
     }

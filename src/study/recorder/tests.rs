@@ -20,7 +20,7 @@ enum Fact {
     Queue(u32),
     Busy(u32),
     Wasted(u64),
-    Open(usize, u32),
+    Open(usize, (u32, u32)),
     Fault(usize, bool),
 }
 
@@ -49,7 +49,9 @@ fn tell(recorder: &mut Recorder, facts: &[(u64, Fact)]) {
             Fact::Queue(length) => recorder.queue_length(now, 0, length),
             Fact::Busy(busy) => recorder.busy_workers(now, 0, busy),
             Fact::Wasted(time) => recorder.wasted(now, 0, Duration::from_nanos(time)),
-            Fact::Open(edge, open) => recorder.breakers(now, edge, open, 0),
+            Fact::Open(edge, (before, after)) => {
+                recorder.breakers(now, edge, (before, 0), (after, 1))
+            }
             Fact::Fault(fault, active) => recorder.fault(now, fault, active),
         }
     }
@@ -170,12 +172,22 @@ fn a_service_is_averaged_over_the_time_after_warm_up() {
 
 #[test]
 fn open_breakers_are_averaged_over_windows() {
-    let measured = measure(0, &[(MS / 2, Fact::Open(1, 2)), (2 * MS, Fact::Open(1, 0))]);
-    let (edge, open) = &measured.windows.breakers[0];
-    assert_eq!(
-        (*edge, &open[..3]),
-        (1, &[u128::from(MS), u128::from(2 * MS), 0][..])
+    // One caller opens two, another one opens one; then both close theirs.
+    let measured = measure(
+        0,
+        &[
+            (MS / 2, Fact::Open(1, (0, 2))),
+            (2 * MS, Fact::Open(1, (0, 1))),
+            (3 * MS, Fact::Open(1, (2, 0))),
+            (4 * MS, Fact::Open(1, (1, 0))),
+        ],
     );
+    let (edge, open) = &measured.windows.breakers[0];
+    let open: Vec<u64> = open[..5]
+        .iter()
+        .map(|area| (area / u128::from(MS)) as u64)
+        .collect();
+    assert_eq!((*edge, open), (1, vec![1, 2, 3, 1, 0]));
 }
 
 #[test]

@@ -1,0 +1,42 @@
+//! Why a study has no result.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a study has no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudyError {
+    /// It was stopped before anything was measured.
+    #[error("stopped before anything was measured")]
+    Stopped,
+    /// A file could not be written.
+    #[error("can not write `{}`: {source}; {}", path.display(), way_out(source))]
+    Output {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+impl StudyError {
+    pub(crate) fn output(path: &Path, source: io::Error) -> Self {
+        Self::Output {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on the disk, or choose another folder with `--out`"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "choose a folder that you may write to with `--out`"
+        }
+        _ => "choose another folder with `--out`",
+    }
+}
