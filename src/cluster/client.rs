@@ -70,6 +70,9 @@ impl Env for CallEnv<'_> {
 /// The instance that the balancer picks, by its number within the service.
 #[inline]
 fn pick(peers: &mut Peers, now: Instant, key: u64) -> u32 {
+    if peers.only {
+        return 0;
+    }
     let mut bits = Keyed::new(key ^ purpose::BALANCER);
     peers
         .balancer
@@ -104,11 +107,15 @@ impl World {
             draws: 0,
             priority,
         });
-        self.clean_frames(call, channel);
         if parent != NONE {
-            self.strands[parent].calling = call;
+            self.strands[parent].awaits = call;
         }
-        self.decide(now, obs, call, Word::Start);
+        if self.channels[channel as usize].bare {
+            self.send(now, obs, call, 0, NONE);
+        } else {
+            self.clean_frames(call, channel);
+            self.decide(now, obs, call, Word::Start);
+        }
     }
 
     /// Says a word about a call to its policy, and does what the policy answers.
@@ -244,7 +251,9 @@ impl World {
             self.agenda.push(Todo::Answer(slot));
             return;
         }
-        peers.balancer.sent(now, picked);
+        if !peers.only {
+            peers.balancer.sent(now, picked);
+        }
         let instance = self.services[site.service as usize].first_instance + picked;
         let strand = &mut self.strands[slot];
         strand.instance = instance;
@@ -326,17 +335,22 @@ impl World {
         self.unlink_attempt(root);
         self.strands[root].owner = NONE;
         self.answered(root);
-        self.decide(now, obs, call, Word::Ended(attempt, outcome));
+        if self.channels[self.calls[call].channel as usize].bare {
+            self.end_call(now, obs, call, outcome);
+        } else {
+            self.decide(now, obs, call, Word::Ended(attempt, outcome));
+        }
     }
 
+    #[inline]
     fn tell_balancer(&mut self, now: Instant, root: u32, outcome: Outcome) {
         let strand = &self.strands[root];
-        if strand.instance == NONE {
+        let channel = &self.channels[self.calls[strand.owner].channel as usize];
+        let peers = &mut self.peers[channel.peers as usize];
+        if peers.only || strand.instance == NONE {
             return;
         }
         let instance = &self.instances[strand.instance as usize];
-        let channel = &self.channels[self.calls[strand.owner].channel as usize];
-        let peers = &mut self.peers[channel.peers as usize];
         peers
             .balancer
             .ended(now, instance.local, now.since(strand.sent), outcome);
@@ -377,8 +391,7 @@ impl World {
             Doing::Travelling | Doing::Answering => {}
             Doing::Lost => self.answered(root),
             _ => {
-                let service = self.instances[strand.instance as usize].service;
-                if self.services[service as usize].abandoned == Abandoned::Cancel {
+                if self.instances[strand.instance as usize].abandoned == Abandoned::Cancel {
                     self.stop_request(now, obs, root);
                 }
             }
@@ -417,7 +430,11 @@ impl World {
     /// Ends the calls whose callers are gone. Put off, because giving up may stop further callers.
     pub(crate) fn abandon_calls<O: Observer>(&mut self, now: Instant, obs: &mut O) {
         while let Some(call) = self.abandoning.pop() {
-            self.decide(now, obs, call, Word::Abandon);
+            if self.channels[self.calls[call].channel as usize].bare {
+                self.give_up(now, obs, call, 0);
+            } else {
+                self.decide(now, obs, call, Word::Abandon);
+            }
             self.calls.remove(call);
         }
     }
@@ -439,7 +456,6 @@ impl World {
             return;
         }
         let strand = &mut self.strands[parent];
-        strand.calling = NONE;
         strand.doing = Doing::Pending;
         strand.pc += 1;
         strand.outcome = if outcome.is_success() {

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::observer::Observer;
 use crate::program::Op;
 use crate::slab::NONE;
-use crate::state::{Doing, Strand};
+use crate::state::{Doing, Fork, Strand};
 use crate::world::{Todo, World};
 use clock::Instant;
 use engine::{Bits, Keyed, Stamp};
@@ -41,13 +41,12 @@ impl World {
             instance.deferred.push((Event::Deliver(root), strand.stamp));
             return;
         }
-        let service = &self.services[instance.service as usize];
-        if strand.gave_up != Instant::NEVER && service.abandoned != Abandoned::Serve {
+        if strand.gave_up != Instant::NEVER && instance.abandoned != Abandoned::Serve {
             self.answered(root);
             return;
         }
         obs.arrived(now, instance.service as usize);
-        if service.blocking {
+        if instance.blocking {
             self.acquire(now, obs, root);
         } else {
             self.walk(now, obs, root);
@@ -61,8 +60,7 @@ impl World {
             let pc = strand.pc;
             match self.program.ops[pc as usize] {
                 Op::Compute { .. } => {
-                    let instance = &self.instances[strand.instance as usize];
-                    if self.services[instance.service as usize].blocking {
+                    if self.instances[strand.instance as usize].blocking {
                         self.compute_in_turn(now, obs, id);
                     } else {
                         self.acquire(now, obs, id);
@@ -91,8 +89,7 @@ impl World {
                 }
                 Op::Repeat { times: 0, .. } => strand.pc += 1,
                 Op::Repeat { times, body } => {
-                    strand.doing = Doing::Forked;
-                    strand.rounds = times;
+                    self.wait_for_branches(id, Fork { branches: NONE, running: 1, required: 1, rounds: times });
                     let round = self.branch(id, body, 0);
                     self.agenda.push(Todo::Resume(round));
                     return;
@@ -198,8 +195,7 @@ impl World {
         strand.stamp = Stamp::NONE;
         strand.pc += 1;
         let (root, instance) = (strand.root, strand.instance);
-        let service = self.instances[instance as usize].service;
-        if self.services[service as usize].blocking {
+        if self.instances[instance as usize].blocking {
             let strand = &mut self.strands[root];
             strand.computing = false;
             if strand.family > 0 {
@@ -207,7 +203,7 @@ impl World {
             }
         } else {
             self.strands[id].doing = Doing::Pending;
-            self.account_waste(now, obs, service, root, self.strands[id].since);
+            self.account_waste(now, obs, root, self.strands[id].since);
             self.release(now, obs, instance);
         }
         self.walk(now, obs, id);
@@ -223,16 +219,21 @@ impl World {
 
     fn fork(&mut self, id: u32, table: u32, require: u32) {
         let count = self.program.forks[table as usize].len();
-        let strand = &mut self.strands[id];
-        strand.doing = Doing::Forked;
-        strand.required = require;
-        strand.running = count as u32;
+        let running = count as u32;
+        self.wait_for_branches(id, Fork { branches: NONE, running, required: require, rounds: 0 });
         // Begun in the order of the model: the agenda hands out last what was put on it first.
         for branch in (0..count).rev() {
             let start = self.program.forks[table as usize][branch];
             let branch = self.branch(id, start, branch as u64);
             self.agenda.push(Todo::Resume(branch));
         }
+    }
+
+    fn wait_for_branches(&mut self, id: u32, fork: Fork) {
+        let fork = self.forks.insert(fork);
+        let strand = &mut self.strands[id];
+        strand.doing = Doing::Forked;
+        strand.awaits = fork;
     }
 
     /// A strand below `parent`, which begins at `pc`.
@@ -246,13 +247,14 @@ impl World {
         );
         strand.root = above.root;
         strand.priority = above.priority;
-        strand.next = above.branches;
-        let (root, first) = (above.root, above.branches);
+        let root = above.root;
+        let first = self.forks[above.awaits].branches;
+        strand.next = first;
+        self.forks[above.awaits].branches = self.strands.next_slot();
         let id = self.strands.insert(strand);
         if first != NONE {
             self.strands[first].prev = id;
         }
-        self.strands[parent].branches = id;
         self.strands[root].family += 1;
         id
     }
@@ -279,15 +281,14 @@ impl World {
 
     /// Whether the strand was a round of a `repeat`, and goes on with the next one.
     fn next_round(&mut self, id: u32, parent: u32, outcome: Outcome) -> bool {
-        let above = &mut self.strands[parent];
-        let Op::Repeat { times, body } = self.program.ops[above.pc as usize] else {
-            return false;
-        };
-        above.rounds -= 1;
-        if above.rounds == 0 || outcome != Outcome::Success {
+        let above = &self.strands[parent];
+        let Op::Repeat { times, body } = self.program.ops[above.pc as usize] else { return false };
+        let fork = &mut self.forks[above.awaits];
+        fork.rounds -= 1;
+        if fork.rounds == 0 || outcome != Outcome::Success {
             return false;
         }
-        let key = Keyed::child(step_key(above), u64::from(times - above.rounds));
+        let key = Keyed::child(step_key(above), u64::from(times - fork.rounds));
         let strand = &mut self.strands[id];
         strand.key = key;
         strand.pc = body;
@@ -299,22 +300,22 @@ impl World {
     /// A branch or the last round of `parent` has ended: does it go on?
     fn branch_ended(&mut self, parent: u32, outcome: Outcome) {
         let above = &mut self.strands[parent];
-        if let Op::Fork { .. } = self.program.ops[above.pc as usize] {
-            above.running -= 1;
-            if outcome == Outcome::Success {
-                above.required -= 1;
-                if above.required > 0 {
-                    return;
-                }
-            } else if above.running >= above.required {
+        let fork = &mut self.forks[above.awaits];
+        fork.running -= 1;
+        if outcome == Outcome::Success {
+            fork.required -= 1;
+            if fork.required > 0 {
                 return;
             }
+        } else if fork.running >= fork.required {
+            return;
         }
+        let mut branch = fork.branches;
+        self.forks.remove(above.awaits);
         above.doing = Doing::Pending;
         above.outcome = outcome;
         above.pc += 1;
         // The rest runs on, unheard.
-        let mut branch = core::mem::replace(&mut above.branches, NONE);
         while branch != NONE {
             let strand = &mut self.strands[branch];
             branch = strand.next;
@@ -333,7 +334,7 @@ impl World {
         if prev != NONE {
             self.strands[prev].next = next;
         } else if owner != NONE {
-            self.strands[owner].branches = next;
+            self.forks[self.strands[owner].awaits].branches = next;
         }
     }
 

@@ -31,7 +31,7 @@ impl World {
             return;
         }
         // What was admitted once is never refused: only new requests meet a full queue.
-        if instance.waiting >= service.queue_capacity && !self.strands[strand.root].admitted {
+        if instance.waiting >= instance.queue_capacity && !self.strands[strand.root].admitted {
             obs.refused(now, instance.service as usize);
             self.refuse(now, obs, id);
             return;
@@ -48,13 +48,13 @@ impl World {
     fn begin<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, arrived: Instant) {
         let strand = &mut self.strands[id];
         strand.since = now;
-        let service = self.instances[strand.instance as usize].service;
+        let instance = &self.instances[strand.instance as usize];
         let root = strand.root;
         if !self.strands[root].admitted {
             self.strands[root].admitted = true;
-            obs.served(now, service as usize, arrived);
+            obs.served(now, instance.service as usize, arrived);
         }
-        if !self.services[service as usize].blocking {
+        if !instance.blocking {
             self.compute(now, obs, id);
             return;
         }
@@ -88,15 +88,14 @@ impl World {
         let instance = &mut self.instances[id as usize];
         instance.busy -= 1;
         if instance.shared.is_none() {
-            self.services[instance.service as usize].busy -= 1;
+            let service = &mut self.services[instance.service as usize];
+            service.busy -= 1;
+            if instance.waiting == 0 {
+                obs.busy_workers(now, instance.service as usize, service.busy);
+            }
         }
-        if instance.pauses == 0 && !instance.queue.is_empty() {
+        if instance.waiting > 0 && instance.pauses == 0 {
             self.refill(now, obs, id);
-        }
-        let instance = &self.instances[id as usize];
-        if instance.shared.is_none() {
-            let busy = self.services[instance.service as usize].busy;
-            obs.busy_workers(now, instance.service as usize, busy);
         }
     }
 
@@ -123,7 +122,7 @@ impl World {
             obs.queue_length(now, service as usize, state.queued);
             let root = self.strands[strand].root;
             let gave_up = self.strands[root].gave_up != Instant::NEVER;
-            if gave_up && state.abandoned != Abandoned::Serve {
+            if gave_up && instance.abandoned != Abandoned::Serve {
                 self.strands[strand].doing = Doing::Stopped;
                 self.stop_request(now, obs, root);
                 continue;
@@ -134,8 +133,17 @@ impl World {
                 self.refuse(now, obs, strand);
                 continue;
             }
-            instance_takes(self, id);
+            let instance = &mut self.instances[id as usize];
+            instance.busy += 1;
+            if instance.shared.is_none() {
+                self.services[service as usize].busy += 1;
+            }
             self.begin(now, obs, strand, popped.since);
+        }
+        let instance = &self.instances[id as usize];
+        if instance.shared.is_none() {
+            let busy = self.services[instance.service as usize].busy;
+            obs.busy_workers(now, instance.service as usize, busy);
         }
     }
 
@@ -145,8 +153,7 @@ impl World {
         let strand = &mut self.strands[root];
         strand.has_worker = false;
         let (id, since) = (strand.instance, strand.since);
-        let service = self.instances[id as usize].service;
-        self.account_waste(now, obs, service, root, since);
+        self.account_waste(now, obs, root, since);
         self.release(now, obs, id);
     }
 
@@ -156,12 +163,13 @@ impl World {
         &mut self,
         now: Instant,
         obs: &mut O,
-        service: u32,
         root: u32,
         since: Instant,
     ) {
-        let gave_up = self.strands[root].gave_up;
+        let strand = &self.strands[root];
+        let gave_up = strand.gave_up;
         if gave_up != Instant::NEVER {
+            let service = self.instances[strand.instance as usize].service;
             obs.wasted(now, service as usize, now.since(gave_up.max(since)));
         }
     }
@@ -252,8 +260,7 @@ impl World {
                     }
                 }
             }
-            let strand = &mut self.strands[root];
-            (strand.family, strand.branches, strand.running) = (0, NONE, 0);
+            self.strands[root].family = 0;
             self.siblings.retain(|(of, _)| *of != root);
         }
         if !matches!(self.strands[root].doing, Doing::Answering | Doing::Lost) {
@@ -281,9 +288,8 @@ impl World {
                     shared.remove(now, id);
                     self.share_changed(now, obs, instance_id, before);
                 }
-                let service = self.instances[instance_id as usize].service;
-                if !self.services[service as usize].blocking {
-                    self.account_waste(now, obs, service, root, since);
+                if !self.instances[instance_id as usize].blocking {
+                    self.account_waste(now, obs, root, since);
                     self.release(now, obs, instance_id);
                 }
             }
@@ -298,20 +304,14 @@ impl World {
                 obs.queue_length(now, instance.service as usize, service.queued);
             }
             Doing::Calling => {
-                let call = core::mem::replace(&mut strand.calling, NONE);
+                let call = core::mem::replace(&mut strand.awaits, NONE);
                 self.abandon_call(now, obs, call);
+            }
+            Doing::Forked => {
+                let fork = core::mem::replace(&mut strand.awaits, NONE);
+                self.forks.remove(fork);
             }
             _ => {}
         }
-    }
-}
-
-/// One worker more is held.
-#[inline]
-fn instance_takes(world: &mut World, id: u32) {
-    let instance = &mut world.instances[id as usize];
-    instance.busy += 1;
-    if instance.shared.is_none() {
-        world.services[instance.service as usize].busy += 1;
     }
 }

@@ -121,7 +121,7 @@ impl World {
     /// Whether no more requests fit.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.strands.len() >= self.limits.in_flight
+        self.strands.slots() as usize >= self.limits.in_flight
     }
 
     /// Limits that need not be looked at after each event.

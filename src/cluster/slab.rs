@@ -32,6 +32,12 @@ impl<T> Slab<T> {
         self.grow(value)
     }
 
+    /// The slot that the next insertion takes.
+    #[inline]
+    pub(crate) fn next_slot(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.slots.len() as u32)
+    }
+
     #[cold]
     #[inline(never)]
     fn grow(&mut self, value: T) -> u32 {
@@ -46,18 +52,12 @@ impl<T> Slab<T> {
         self.free.push(slot);
     }
 
-    /// How many slots are in use.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
-    }
-
     /// The slots that are free.
     pub(crate) fn free_slots(&self) -> &[u32] {
         &self.free
     }
 
-    /// How many slots there are, free ones included.
+    /// How many slots there are, free ones included: the most that were in use at once.
     #[inline]
     pub(crate) fn slots(&self) -> u32 {
         self.slots.len() as u32

@@ -85,16 +85,8 @@ pub(crate) struct Strand {
     /// Neighbours among the attempts of a call, or among the branches of a strand.
     pub(crate) next: u32,
     pub(crate) prev: u32,
-    /// The call that it waits for.
-    pub(crate) calling: u32,
-    /// First of its branches.
-    pub(crate) branches: u32,
-    /// Branches that may still end; of a root, [`Self::family`] counts all strands below it.
-    pub(crate) running: u32,
-    /// Branches that must still succeed.
-    pub(crate) required: u32,
-    /// Rounds that are still to be run, the present one included.
-    pub(crate) rounds: u32,
+    /// While [`Doing::Calling`]: the call. While [`Doing::Forked`]: the fork.
+    pub(crate) awaits: u32,
     /// Of a root: strands below it that live.
     pub(crate) family: u32,
     pub(crate) pc: u32,
@@ -124,11 +116,7 @@ impl Strand {
             root: NONE,
             next: NONE,
             prev: NONE,
-            calling: NONE,
-            branches: NONE,
-            running: 0,
-            required: 0,
-            rounds: 0,
+            awaits: NONE,
             family: 0,
             pc,
             instance,
@@ -141,6 +129,19 @@ impl Strand {
             priority: 0,
         }
     }
+}
+
+/// The branches of a `parallel`, or the rounds of a `repeat`, that a strand waits for.
+#[derive(Debug)]
+pub(crate) struct Fork {
+    /// The first of them, as a list through [`Strand::next`].
+    pub(crate) branches: u32,
+    /// Those that may still end.
+    pub(crate) running: u32,
+    /// Those that must still succeed.
+    pub(crate) required: u32,
+    /// Rounds that are still to be run, the present one included.
+    pub(crate) rounds: u32,
 }
 
 /// A running copy of a service.
@@ -159,6 +160,10 @@ pub(crate) struct Instance {
     /// Present where work shares the cores.
     pub(crate) shared: Option<Box<Shared>>,
     pub(crate) shared_stamp: Stamp,
+    /// As its service.
+    pub(crate) blocking: bool,
+    pub(crate) queue_capacity: u32,
+    pub(crate) abandoned: Abandoned,
     /// How many crashes hold it down, and how callers find out.
     pub(crate) crashes: u32,
     pub(crate) crash_mode: CrashMode,
@@ -189,9 +194,6 @@ impl Instance {
 pub(crate) struct ServiceState {
     pub(crate) first_instance: u32,
     pub(crate) instances: u32,
-    pub(crate) blocking: bool,
-    pub(crate) queue_capacity: u32,
-    pub(crate) abandoned: Abandoned,
     pub(crate) startup: Sampler,
     /// Over all instances: waiting requests and busy workers (cores, where they are shared).
     pub(crate) queued: u32,
@@ -213,6 +215,8 @@ pub(crate) struct Site {
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) pipeline: Pipeline,
+    /// The policy has no layer: whatever it would be told, its answer is known.
+    pub(crate) bare: bool,
     /// By layer: the class of its timer, where that is a timeout of a constant span.
     pub(crate) timers: Box<[Option<TimerClass>]>,
     /// Index into the world's peers.
@@ -230,6 +234,8 @@ pub(crate) struct Channel {
 #[derive(Debug)]
 pub(crate) struct Peers {
     pub(crate) balancer: Balancer,
+    /// There is a single instance, and so nothing to balance.
+    pub(crate) only: bool,
     pub(crate) service: u32,
     pub(crate) salt: u64,
 }

@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::sampler;
 use crate::shared::Shared;
 use crate::slab::Slab;
-use crate::state::{Call, Channel, Edge, Instance, Peers, ServiceState, Site, Strand};
+use crate::state::{Call, Channel, Edge, Fork, Instance, Peers, ServiceState, Site, Strand};
 use crate::workload::{Start, Workload};
 use clock::Instant;
 use engine::{Engine, Sampler, Stamp, stream_key};
@@ -42,6 +42,7 @@ pub struct World {
     pub(crate) agenda: Vec<Todo>,
     pub(crate) calls: Slab<Call>,
     pub(crate) strands: Slab<Strand>,
+    pub(crate) forks: Slab<Fork>,
     /// By call × stride: what the policy remembers of the call, and its timers.
     pub(crate) frames: Vec<Frame>,
     pub(crate) timers: Vec<Stamp>,
@@ -101,6 +102,7 @@ impl World {
             agenda: Vec::new(),
             calls: Slab::new(),
             strands: Slab::new(),
+            forks: Slab::new(),
             frames: Vec::new(),
             timers: Vec::new(),
             stride: 1,
@@ -227,6 +229,7 @@ impl World {
                 let balancer = Balancer::new(&policy::config::BalancerConfig::Random, 1, 0);
                 let one = || Peers {
                     balancer: balancer.clone(),
+                    only: false,
                     service,
                     salt: 0,
                 };
@@ -278,6 +281,7 @@ impl World {
             timers: timers.collect(),
             breakers: pipeline.breaker_state().is_some(),
             stated: (0, 0),
+            bare: config.layers.is_empty(),
             pipeline,
             peers,
             policy: policy.map(|p| p as u32),
@@ -335,9 +339,6 @@ fn services(model: &Model) -> Vec<ServiceState> {
         ServiceState {
             first_instance: first,
             instances: service.instances,
-            blocking: service.threading == Threading::Blocking,
-            queue_capacity: service.queue_capacity.unwrap_or(u32::MAX),
-            abandoned: service.abandoned,
             startup: sampler::lower(&service.startup),
             queued: 0,
             busy: 0,
@@ -385,6 +386,9 @@ fn instances(model: &Model) -> Vec<Instance> {
                 waiting: 0,
                 shared,
                 shared_stamp: Stamp::NONE,
+                blocking: service.threading == Threading::Blocking,
+                queue_capacity: service.queue_capacity.unwrap_or(u32::MAX),
+                abandoned: service.abandoned,
                 crashes: 0,
                 crash_mode: model::CrashMode::Refuse,
                 starting: Stamp::NONE,

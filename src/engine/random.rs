@@ -93,7 +93,7 @@ impl Keyed {
     /// give different keys.
     #[inline]
     pub fn child(key: u64, index: u64) -> u64 {
-        mix(key ^ mix(index.wrapping_add(CHILD)))
+        mix(key.wrapping_add(index.wrapping_add(1).wrapping_mul(CHILD)))
     }
 }
 
