@@ -3,7 +3,7 @@
 
 use crate::problem::Span;
 use crate::reader::{Named, Reader};
-use crate::services::ServiceShape;
+use crate::services::{ServiceShape, Steps};
 use crate::steps;
 use crate::types::{Model, Step, Target};
 use policy::config::LayerConfig;
@@ -13,20 +13,21 @@ pub(crate) type Calls = Vec<Vec<Vec<Span>>>;
 
 /// The calls of services that were read.
 pub(crate) fn calls<const MIN: usize>(services: &Named<ServiceShape, MIN>) -> Calls {
-    let endpoints = |service: &ServiceShape| {
-        let lists = service.endpoints.0.iter().map(|(_, steps)| {
-            let mut found = Vec::new();
-            if let Some(steps) = steps {
-                steps::calls(&steps.0, &mut found);
-            }
-            found.iter().map(|call| call.span).collect()
-        });
-        lists.collect()
+    let of_endpoint = |steps: &Option<Steps>| {
+        let mut found = Vec::new();
+        if let Some(steps) = steps {
+            steps::calls(&steps.0, &mut found);
+        }
+        found.iter().map(|call| call.span).collect()
+    };
+    let of_service = |service: &ServiceShape| {
+        let endpoints = service.endpoints.iter().flat_map(|endpoints| &endpoints.0);
+        endpoints.map(|(_, steps)| of_endpoint(steps)).collect()
     };
     services
         .0
         .iter()
-        .filter_map(|(_, service)| service.as_ref().map(endpoints))
+        .filter_map(|(_, service)| service.as_ref().map(of_service))
         .collect()
 }
 

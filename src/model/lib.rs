@@ -27,6 +27,7 @@ mod steps;
 mod tree;
 mod types;
 mod workloads;
+mod yaml;
 
 pub use report::{Diagnostic, Location, Report};
 pub use schema::schema;
@@ -77,12 +78,7 @@ pub fn load(path: &Path, sets: &[Set]) -> Result<Loaded, Report> {
     let text = match read_limited(path, MAX_FILE) {
         Ok(text) => text,
         Err(error) => {
-            let at = Span {
-                source: 0,
-                start: 0,
-                end: 0,
-            };
-            let problem = Problem::new(at, format!("the file cannot be read: {error}"));
+            let problem = Problem::new(Span::START, format!("the file cannot be read: {error}"));
             return Err(report(&sources("", &name, sets), vec![problem]));
         }
     };
@@ -98,13 +94,8 @@ pub fn read(text: &str, name: &str, files: &dyn Files, sets: &[Set]) -> Result<L
     let mut sources = sources(text, name, sets);
     let mut cx = Reader::new(files);
     if text.len() as u64 > MAX_FILE {
-        let at = Span {
-            source: 0,
-            start: 0,
-            end: 0,
-        };
         cx.problem(
-            at,
+            Span::START,
             format!(
                 "the model has {} MiB; at most {} are read",
                 text.len() >> 20,
@@ -113,17 +104,10 @@ pub fn read(text: &str, name: &str, files: &dyn Files, sets: &[Set]) -> Result<L
         );
         return Err(report(&sources, cx.problems));
     }
-    let Some(mut tree) = tree::parse(text, 0, &mut cx.problems) else {
+    let Some(mut tree) = yaml::parse(text, 0, &mut cx.problems) else {
         if cx.problems.is_empty() {
-            cx.problem(
-                Span {
-                    source: 0,
-                    start: 0,
-                    end: 0,
-                },
-                "the file is empty",
-            )
-            .help("a model has at least `services` and `workloads`");
+            cx.problem(Span::START, "the file is empty")
+                .help("a model has at least `services` and `workloads`");
         }
         return Err(report(&sources, cx.problems));
     };
@@ -162,6 +146,7 @@ fn sources(text: &str, name: &str, sets: &[Set]) -> Sources {
 fn report(sources: &Sources, mut problems: Vec<Problem>) -> Report {
     /// Who makes more mistakes than this has a wrong file, and wants to know about the first.
     const MOST: usize = 100;
+    problems.retain(|problem| !problem.implied);
     problems.sort_by_key(|problem| problem.span);
     problems.dedup_by(|a, b| a.span == b.span && a.message == b.message);
     problems.truncate(MOST);

@@ -2,18 +2,19 @@
 //! network rules and faults speak of.
 
 use crate::problem::Span;
-use crate::reader::{At, Reader, did_you_mean, listed, nearest};
+use crate::reader::{At, Reader, did_you_mean, listed};
 use crate::tree::shortened;
 use crate::types::{Place, PolicyId, Target};
 
-/// The names of a model, in the order of the file.
-#[derive(Debug, Default)]
+/// The names of a model, in the order of the file; `None` where a section could not be read, so
+/// that nothing can be called unknown.
+#[derive(Debug)]
 pub(crate) struct Names {
     /// With their nodes; `None`: one node per instance.
-    pub(crate) zones: Vec<(String, Option<u32>)>,
-    pub(crate) services: Vec<ServiceNames>,
-    pub(crate) workloads: Vec<String>,
-    pub(crate) policies: Vec<String>,
+    pub(crate) zones: Option<Vec<(String, Option<u32>)>>,
+    pub(crate) services: Option<Vec<ServiceNames>>,
+    pub(crate) workloads: Option<Vec<String>>,
+    pub(crate) policies: Option<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -55,14 +56,32 @@ impl Kind {
 
 impl Names {
     fn service_names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.services.iter().map(|service| service.name.as_str())
+        self.services().iter().map(|service| service.name.as_str())
+    }
+
+    fn services(&self) -> &[ServiceNames] {
+        self.services.as_deref().unwrap_or_default()
+    }
+
+    fn zones(&self) -> &[(String, Option<u32>)] {
+        self.zones.as_deref().unwrap_or_default()
+    }
+
+    fn workloads(&self) -> &[String] {
+        self.workloads.as_deref().unwrap_or_default()
     }
 
     /// The endpoint that `SERVICE.ENDPOINT` names.
     pub(crate) fn target(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<Target> {
         let (service, endpoint) = word.split_once('.').unwrap_or((word, ""));
-        let Some(index) = self.services.iter().position(|s| s.name == service) else {
-            let help = did_you_mean(service, self.service_names(), "there are no services");
+        let services = self.services.as_ref()?;
+        let Some(index) = services.iter().position(|s| s.name == service) else {
+            let help = did_you_mean(
+                service,
+                self.service_names(),
+                "there is",
+                "there are no services",
+            );
             cx.problem(
                 word.span,
                 format!("there is no service `{}`", shortened(service)),
@@ -70,7 +89,7 @@ impl Names {
             .help(help);
             return None;
         };
-        let (_, endpoints) = self.services[index].known.as_ref()?;
+        let (_, endpoints) = services[index].known.as_ref()?;
         let known = endpoints.iter().map(String::as_str);
         if endpoint.is_empty() {
             let targets: Vec<_> = endpoints.iter().map(|e| format!("{service}.{e}")).collect();
@@ -85,7 +104,7 @@ impl Names {
             return None;
         }
         let Some(endpoint) = endpoints.iter().position(|e| e == endpoint) else {
-            let help = did_you_mean(endpoint, known, "it has none");
+            let help = did_you_mean(endpoint, known, "there is", "it has none");
             cx.problem(
                 word.span,
                 format!(
@@ -104,10 +123,11 @@ impl Names {
 
     /// The policy of this name.
     pub(crate) fn policy(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<PolicyId> {
-        let found = self.policies.iter().position(|name| *name == word.value);
+        let policies = self.policies.as_ref()?;
+        let found = policies.iter().position(|name| *name == word.value);
         if found.is_none() {
-            let names = self.policies.iter().map(String::as_str);
-            let help = did_you_mean(word, names, "the model has no `policies`");
+            let names = policies.iter().map(String::as_str);
+            let help = did_you_mean(word, names, "there is", "the model has no `policies`");
             cx.problem(
                 word.span,
                 format!("there is no policy `{}`", shortened(word)),
@@ -155,6 +175,7 @@ impl Names {
         match found[..] {
             [(_, Found::Place(place))] => Some(place),
             [(_, Found::Unknowable)] => None,
+            [] if kinds.iter().any(|kind| self.is_blind(*kind)) => None,
             [] => {
                 self.no_place(name, &kinds, word.span, cx);
                 None
@@ -181,6 +202,15 @@ impl Names {
         }
     }
 
+    /// Whether the names of this kind could not be read.
+    fn is_blind(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Zone | Kind::Node => self.zones.is_none(),
+            Kind::Service | Kind::Instance => self.services.is_none(),
+            Kind::Workload => self.workloads.is_none(),
+        }
+    }
+
     fn find(&self, kind: Kind, name: &str) -> Option<Found> {
         let numbered = || {
             let (head, tail) = name.rsplit_once('-')?;
@@ -192,7 +222,7 @@ impl Names {
         };
         match kind {
             Kind::Zone => self
-                .zones
+                .zones()
                 .iter()
                 .position(|(z, _)| z == name)
                 .map(Place::Zone)
@@ -203,21 +233,21 @@ impl Names {
                 .map(Place::Service)
                 .map(Found::Place),
             Kind::Workload => self
-                .workloads
+                .workloads()
                 .iter()
                 .position(|w| w == name)
                 .map(Place::Workload)
                 .map(Found::Place),
             Kind::Node => {
                 let (head, number) = numbered()?;
-                let zone = self.zones.iter().position(|(z, _)| z == head)?;
-                let nodes = self.zones[zone].1.unwrap_or_else(|| self.instances());
+                let zone = self.zones().iter().position(|(z, _)| z == head)?;
+                let nodes = self.zones()[zone].1.unwrap_or_else(|| self.instances());
                 (number < nodes).then_some(Found::Place(Place::Node(zone, number)))
             }
             Kind::Instance => {
                 let (head, number) = numbered()?;
                 let service = self.service_names().position(|s| s == head)?;
-                match &self.services[service].known {
+                match &self.services()[service].known {
                     Some((instances, _)) => (number < *instances)
                         .then_some(Found::Place(Place::Instance(service, number))),
                     None => Some(Found::Unknowable),
@@ -228,7 +258,7 @@ impl Names {
 
     fn instances(&self) -> u32 {
         let known = self
-            .services
+            .services()
             .iter()
             .filter_map(|service| service.known.as_ref());
         known.fold(0, |sum, (instances, _)| sum.saturating_add(*instances))
@@ -238,33 +268,29 @@ impl Names {
         let mut known: Vec<String> = Vec::new();
         for kind in kinds {
             match kind {
-                Kind::Zone => known.extend(self.zones.iter().map(|(zone, _)| zone.clone())),
+                Kind::Zone => known.extend(self.zones().iter().map(|(zone, _)| zone.clone())),
                 Kind::Service => known.extend(self.service_names().map(str::to_owned)),
-                Kind::Workload => known.extend(self.workloads.iter().cloned()),
+                Kind::Workload => known.extend(self.workloads().iter().cloned()),
                 Kind::Node => {
-                    known.extend(self.zones.iter().map(|(zone, nodes)| {
+                    known.extend(self.zones().iter().map(|(zone, nodes)| {
                         range(zone, nodes.unwrap_or_else(|| self.instances()))
                     }))
                 }
                 Kind::Instance => known.extend(
-                    self.services
+                    self.services()
                         .iter()
                         .filter_map(|s| Some(range(&s.name, s.known.as_ref()?.0))),
                 ),
             }
         }
         let words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
-        let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
-        let all = listed(known.iter().map(String::as_str));
-        let problem = cx.problem(
+        let known = known.iter().map(String::as_str);
+        let help = did_you_mean(name, known, "there is", "the model has none");
+        cx.problem(
             at,
             format!("there is no {} `{}`", words.join(" or "), shortened(name)),
-        );
-        match nearest {
-            Some(nearest) => problem.help(format!("did you mean `{nearest}`? There is {all}")),
-            None if all.is_empty() => problem.help("the model has none"),
-            None => problem.help(format!("there is {all}")),
-        };
+        )
+        .help(help);
     }
 }
 

@@ -7,6 +7,23 @@ pub(crate) struct Span {
     pub(crate) source: u32,
     pub(crate) start: u32,
     pub(crate) end: u32,
+    /// Stands for the whole of a list or map that takes several lines, by its first words.
+    pub(crate) block: bool,
+}
+
+impl Span {
+    /// The very beginning of the file.
+    pub(crate) const START: Self = Self {
+        source: 0,
+        start: 0,
+        end: 0,
+        block: false,
+    };
+
+    /// Whether both are of one text, and `other` lies within.
+    pub(crate) fn holds(self, other: Self) -> bool {
+        self.source == other.source && self.start <= other.start && other.end <= self.end
+    }
 }
 
 /// One mistake.
@@ -17,6 +34,8 @@ pub(crate) struct Problem {
     pub(crate) help: Option<String>,
     /// Other places that have to do with it.
     pub(crate) notes: Vec<(Span, String)>,
+    /// It follows from another problem, and is not told.
+    pub(crate) implied: bool,
 }
 
 impl Problem {
@@ -26,6 +45,7 @@ impl Problem {
             message: message.into(),
             help: None,
             notes: Vec::new(),
+            implied: false,
         }
     }
 

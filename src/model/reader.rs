@@ -43,16 +43,21 @@ impl<'a> Reader<'a> {
 
     /// Notes a mistake.
     pub(crate) fn problem(&mut self, at: Span, message: impl Into<String>) -> &mut Problem {
+        /// Enough for any report, and a bound for files that are wrong all over.
+        const MOST: usize = 10_000;
+        self.problems.truncate(MOST);
         self.problems.push(Problem::new(at, message));
         self.problems.last_mut().expect("just pushed")
     }
 
     /// "expected …, found …" at a node.
     pub(crate) fn expected(&mut self, what: &str, node: &Node) -> &mut Problem {
-        self.problem(
+        let problem = self.problem(
             node.span,
             format!("expected {what}, found {}", node.shown()),
-        )
+        );
+        problem.implied = matches!(node.kind, Kind::Refused);
+        problem
     }
 
     /// Whether nothing was noted since there were `before` problems: checks that compare several
@@ -162,7 +167,7 @@ impl<T, const MIN: usize> Named<T, MIN> {
 impl<T: Value, const MIN: usize> Value for Named<T, MIN> {
     fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
         let Kind::Map(entries) = &node.kind else {
-            let problem = cx.expected("a map from names", node);
+            let problem = cx.expected("a map of names", node);
             if matches!(node.kind, Kind::Null) && MIN == 0 {
                 problem.help("for none write `{}`");
             }
@@ -265,52 +270,68 @@ impl Defs {
     }
 }
 
-/// The name among `known` that `word` most likely means.
+/// The name among `known` that `word` most likely means: one or two slips away, or much alike.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word: String = word
         .chars()
         .take(NAME_LENGTH)
         .collect::<String>()
         .to_lowercase();
-    known
+    let slips = match word.chars().count() {
+        0..=1 => 0,
+        2..=4 => 1,
+        _ => 2,
+    };
+    let judged = known
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::jaro_winkler(&word, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+        .filter(|name| name.len() <= NAME_LENGTH)
+        .filter_map(|name| {
+            let lower = name.to_lowercase();
+            let distance = strsim::osa_distance(&word, &lower);
+            let likeness = strsim::jaro_winkler(&word, &lower);
+            (distance <= slips || likeness > 0.85).then_some((distance, name))
+        });
+    judged
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
 }
 
 /// "`a`, `b`, `c`", cut where it would fill the screen.
 pub(crate) fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
     const MOST: usize = 24;
-    let names: Vec<_> = names.into_iter().collect();
-    let mut text = names
-        .iter()
+    let mut names = names.into_iter();
+    let mut text: Vec<_> = names
+        .by_ref()
         .take(MOST)
-        .map(|n| format!("`{n}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if names.len() > MOST {
-        text.push_str(&format!(" and {} more", names.len() - MOST));
+        .map(|n| format!("`{}`", shortened(n)))
+        .collect();
+    let more = names.count();
+    if more > 0 {
+        text.push(format!("and {more} more"));
     }
-    text
+    text.join(", ")
 }
 
-/// Help for a word that is none of `known`.
+/// Help for a word that is none of `known`; `none` where nothing is known. `allowed` says what
+/// they are: "there is", "steps are".
 pub(crate) fn did_you_mean<'k>(
     word: &str,
     known: impl IntoIterator<Item = &'k str> + Clone,
+    allowed: &str,
     none: &str,
 ) -> String {
     let all = listed(known.clone());
+    let several = known.clone().into_iter().nth(1).is_some();
     match nearest(word, known) {
-        Some(name) => format!("did you mean `{name}`? There is {all}"),
+        Some(name) if several => {
+            let (first, rest) = allowed.split_at(1);
+            format!(
+                "did you mean `{name}`? {}{rest} {all}",
+                first.to_uppercase()
+            )
+        }
+        Some(name) => format!("did you mean `{name}`?"),
         None if all.is_empty() => none.to_owned(),
-        None => format!("there is {all}"),
+        None => format!("{allowed} {all}"),
     }
 }

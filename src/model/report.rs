@@ -67,7 +67,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, diagnostic) in self.diagnostics.iter().enumerate() {
             let newline = if index == 0 { "" } else { "\n" };
-            write!(f, "{newline}{diagnostic}")?;
+            write!(f, "{newline}{}", diagnostic.line())?;
         }
         Ok(())
     }
@@ -106,8 +106,21 @@ impl Diagnostic {
         self.help.as_deref()
     }
 
+    /// All on one line: `file:line:column: key: message (help)`.
+    pub fn line(&self) -> String {
+        let Location { file, line, column } = &self.location;
+        let help = self
+            .help
+            .as_ref()
+            .map_or_else(String::new, |help| format!(" ({help})"));
+        format!("{file}:{line}:{column}: {self}{help}")
+    }
+
     /// The message with the lines that it is about, `width` columns wide; with colours if `color`.
     pub fn render(&self, width: usize, color: bool) -> String {
+        if self.source.is_none() {
+            return format!("{}\n", self.line());
+        }
         let theme = if color {
             GraphicalTheme::unicode()
         } else {
@@ -117,26 +130,21 @@ impl Diagnostic {
             .with_width(width)
             .with_context_lines(1);
         let mut text = String::new();
-        // Writing to a string does not fail; a source that can not be read shows as its message.
+        // Writing to a string does not fail; were a source not readable, the message would do.
         if handler.render_report(&mut text, self).is_err() {
-            text = format!("{self}\n");
+            text = format!("{}\n", self.line());
         }
         text
     }
 }
 
+/// `key: message`; where it is and what may be done stand beside it.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Location { file, line, column } = &self.location;
-        write!(f, "{file}:{line}:{column}: ")?;
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
         }
-        f.write_str(&self.message)?;
-        match &self.help {
-            Some(help) => write!(f, " ({help})"),
-            None => Ok(()),
-        }
+        f.write_str(&self.message)
     }
 }
 

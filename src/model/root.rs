@@ -30,9 +30,9 @@ record! {
         /// Policies: lists of layers, outermost first.
         optional policies: Named<Layers>,
         /// Services and what their endpoints do.
-        required services: Named<ServiceShape, 1>,
+        needed services: Named<ServiceShape, 1>,
         /// Who calls the system from outside.
-        required workloads: Named<WorkloadShape, 1>,
+        needed workloads: Named<WorkloadShape, 1>,
         /// What goes wrong, and when.
         optional faults: List<FaultShape>,
     }
@@ -42,7 +42,7 @@ record! {
 /// Reads a model from a tree. It is one only if no problem was noted.
 pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<Model> {
     let root = Root::read(tree, cx)?;
-    let names = gather_names(&root);
+    let names = gather_names(&root, tree);
     let run = resolve_run(&root.run, cx);
     let slo = root
         .slo
@@ -54,15 +54,22 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
         .policies
         .map_or_else(Named::empty, |policies| policies.value);
     let policies = policies::resolve(policies, &mut policy_spans, cx);
-    let calls = cycles::calls(&root.services);
-    let services = services::resolve(root.services.value, &names, cx);
-    let workloads = workloads::resolve(root.workloads.value, &names, cx);
+    let services = root
+        .services
+        .map_or_else(Named::empty, |services| services.value);
+    let calls = cycles::calls(&services);
+    let services = services::resolve(services, &names, cx);
+    let workloads = root
+        .workloads
+        .map_or_else(Named::empty, |workloads| workloads.value);
+    let workloads = workloads::resolve(workloads, &names, cx);
     let faults = root
         .faults
         .map_or_else(Vec::new, |list| faults::resolve(list.value, &names, cx));
     let zones = names
         .zones
         .into_iter()
+        .flatten()
         .map(|(name, nodes)| Zone { name, nodes })
         .collect();
     let name = root
@@ -86,36 +93,47 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
     Some(model)
 }
 
-fn gather_names(root: &Root) -> Names {
+fn gather_names(root: &Root, tree: &Node) -> Names {
+    // A section that is there but could not be read leaves its names unknown.
+    let absent = |key: &str| tree.get(key).is_none();
     let zones = match &root.zones {
-        Some(zones) => zones
-            .0
-            .iter()
-            .map(|(name, zone)| {
-                (
-                    name.value.clone(),
-                    Some(zone.as_ref().map_or(u32::MAX, |zone| zone.nodes.0)),
-                )
-            })
-            .collect(),
-        None => vec![("default".to_owned(), None)],
+        Some(zones) => {
+            let nodes =
+                |zone: &Option<ZoneShape>| zone.as_ref().map_or(u32::MAX, |zone| zone.nodes.0);
+            let zones = zones.0.iter();
+            Some(
+                zones
+                    .map(|(name, zone)| (name.value.clone(), Some(nodes(zone))))
+                    .collect(),
+            )
+        }
+        None => absent("zones").then(|| vec![("default".to_owned(), None)]),
     };
-    let services = root.services.0.iter().map(|(name, service)| ServiceNames {
-        name: name.value.clone(),
-        known: service.as_ref().map(|service| {
-            let endpoints = service.endpoints.names().map(str::to_owned).collect();
-            (service.instances.0, endpoints)
-        }),
+    let known = |service: &ServiceShape| {
+        let endpoints = service.endpoints.as_ref()?;
+        Some((
+            service.instances.0,
+            endpoints.names().map(str::to_owned).collect(),
+        ))
+    };
+    let services = root.services.as_ref().map(|services| {
+        let services = services.0.iter();
+        let named = services.map(|(name, service)| ServiceNames {
+            name: name.value.clone(),
+            known: service.as_ref().and_then(known),
+        });
+        named.collect()
     });
+    let policies = match &root.policies {
+        Some(policies) => Some(policies.names().map(str::to_owned).collect()),
+        None => absent("policies").then(Vec::new),
+    };
+    let workloads = root.workloads.as_ref();
+    let workloads = workloads.map(|workloads| workloads.names().map(str::to_owned).collect());
     Names {
         zones,
-        services: services.collect(),
-        workloads: root.workloads.names().map(str::to_owned).collect(),
-        policies: root
-            .policies
-            .iter()
-            .flat_map(|p| p.names())
-            .map(str::to_owned)
-            .collect(),
+        services,
+        workloads,
+        policies,
     }
 }

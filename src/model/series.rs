@@ -74,8 +74,12 @@ pub(crate) fn read_column(
             Ok(true) => match record.iter().position(|name| name == column.value) {
                 Some(position) => position,
                 None => {
-                    let help =
-                        crate::reader::did_you_mean(column, record.iter(), "the header is empty");
+                    let help = crate::reader::did_you_mean(
+                        column,
+                        record.iter(),
+                        "there is",
+                        "the header is empty",
+                    );
                     let shown = shortened(column).into_owned();
                     cx.problem(column.span, format!("the file has no column `{shown}`"))
                         .help(help);

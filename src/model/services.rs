@@ -34,7 +34,7 @@ record! {
         /// The time from a (re)start to readiness.
         default startup: Distribution = "0s",
         /// What can be called, and what is done then.
-        required endpoints: Named<Steps, 1>,
+        needed endpoints: Named<Steps, 1>,
     }
     later { "admission", "replication", "autoscale", "outlier_ejection" }
 }
@@ -238,13 +238,11 @@ fn resolve_service(
     let queue = shape.queue.value;
     let endpoints = shape
         .endpoints
-        .value
-        .0
-        .into_iter()
-        .map(|(name, steps)| Endpoint {
-            name: name.value,
-            steps: steps.map_or_else(Vec::new, |steps| resolve_steps(steps, names, cx)),
-        });
+        .map_or_else(Named::empty, |endpoints| endpoints.value);
+    let endpoints = endpoints.0.into_iter().map(|(name, steps)| Endpoint {
+        name: name.value,
+        steps: steps.map_or_else(Vec::new, |steps| resolve_steps(steps, names, cx)),
+    });
     let endpoints = endpoints.collect();
     Service {
         name,

@@ -2,8 +2,9 @@
 //! is checked like what a file says.
 
 use crate::problem::{Problem, Span};
-use crate::reader::{listed, nearest};
-use crate::tree::{Key, Kind, Node, parse, shortened};
+use crate::reader::did_you_mean;
+use crate::tree::{Key, Kind, Node, shortened};
+use crate::yaml::parse;
 use std::fmt;
 use std::str::FromStr;
 
@@ -79,10 +80,11 @@ pub(crate) fn apply(
     source: u32,
     problems: &mut Vec<Problem>,
 ) -> Option<Node> {
+    let end = set.path.len() as u32;
     let whole = Span {
         source,
-        start: 0,
-        end: set.path.len() as u32,
+        end,
+        ..Span::START
     };
     let before = problems.len();
     let value = parse(&set.value, source, problems);
@@ -115,9 +117,9 @@ pub(crate) fn apply(
 
 fn shifted(span: Span, offset: u32) -> Span {
     Span {
-        source: span.source,
         start: span.start + offset,
         end: span.end + offset,
+        ..span
     }
 }
 
@@ -132,7 +134,7 @@ fn shift(node: &mut Node, offset: u32) {
                 shift(value, offset);
             }
         }
-        Kind::Null | Kind::Scalar(_) => {}
+        Kind::Null | Kind::Refused | Kind::Scalar(_) => {}
     }
 }
 
@@ -268,7 +270,7 @@ fn way(node: &Node, segments: &[&str], index: usize, here: Span) -> Result<Way, 
                 Err(leads_nowhere(here, &place, segment, &known))
             }
         },
-        Kind::Null | Kind::Scalar(_) => {
+        Kind::Null | Kind::Refused | Kind::Scalar(_) => {
             let message = format!(
                 "{place} is {}, and has no `{}`",
                 node.shown(),
@@ -331,11 +333,11 @@ fn keys_of(item: &Node) -> Vec<String> {
 
 fn leads_nowhere(at: Span, place: &str, segment: &str, known: &[&str]) -> Problem {
     let mut problem = Problem::new(at, format!("{place} has no `{}`", shortened(segment)));
-    let all = listed(known.iter().copied());
-    match nearest(segment, known.iter().copied()) {
-        Some(name) => problem.help(format!("did you mean `{name}`? There is {all}")),
-        None if all.is_empty() => problem.help("it is empty"),
-        None => problem.help(format!("there is {all}")),
-    };
+    problem.help(did_you_mean(
+        segment,
+        known.iter().copied(),
+        "there is",
+        "it is empty",
+    ));
     problem
 }

@@ -3,13 +3,13 @@
 //! they cannot disagree.
 
 use crate::problem::Span;
-use crate::reader::{Reader, Value, listed, nearest};
+use crate::reader::{At, Reader, Value, did_you_mean, listed, nearest};
 use crate::tree::{Kind, Node, shortened};
 use serde_json::{Map, Value as Json, json};
 
 /// A map with fixed keys.
 ///
-/// `required`: must be there. `optional`: may be absent. `default key: Type = "text"`: read from
+/// `required`: must be there. `needed`: too, but the rest is worth checking without. `optional`: may be absent. `default key: Type = "text"`: read from
 /// that text where absent. `one_of {…}`: exactly one of these optional keys is there. `needs
 /// {"a" => "b"}`: who writes a must write b. `later {…}`: known keys that are refused as not
 /// supported yet.
@@ -65,11 +65,15 @@ macro_rules! record {
     };
 
     (@type required $ty:ty) => { $crate::reader::At<$ty> };
+    (@type needed $ty:ty) => { Option<$crate::reader::At<$ty>> };
     (@type default $ty:ty) => { $crate::reader::At<$ty> };
     (@type optional $ty:ty) => { Option<$crate::reader::At<$ty>> };
 
     (@read required $field:ident $ty:ty, $node:ident, $cx:ident) => {
-        $crate::shape::required::<$ty>($node, $crate::shape::key(stringify!($field)), $cx)
+        $crate::shape::required::<$ty>($node, $crate::shape::key(stringify!($field)), KEYS, LATER, $cx)
+    };
+    (@read needed $field:ident $ty:ty, $node:ident, $cx:ident) => {
+        $crate::shape::required::<$ty>($node, $crate::shape::key(stringify!($field)), KEYS, LATER, $cx)
     };
     (@read optional $field:ident $ty:ty, $node:ident, $cx:ident) => {
         $crate::shape::optional::<$ty>($node, $crate::shape::key(stringify!($field)), $cx)
@@ -81,8 +85,10 @@ macro_rules! record {
     (@take required $field:ident) => { $field? };
     (@take default $field:ident) => { $field? };
     (@take optional $field:ident) => { $field };
+    (@take needed $field:ident) => { $field };
 
     (@required required) => { true };
+    (@required needed) => { true };
     (@required optional) => { false };
     (@required default) => { false };
 
@@ -192,10 +198,12 @@ pub(crate) fn open(
             .find(|(key, _)| key.text == word)
             .map(|(key, _)| key)
     };
+    let mut missing: Vec<&str> = Vec::new();
     for group in one_of {
         let mut found = group.iter().filter_map(|word| there(word));
         match (found.next(), found.next()) {
             (None, _) => {
+                missing.extend(*group);
                 cx.problem(
                     node.span,
                     format!("one of {} is missing", listed(group.iter().copied())),
@@ -213,7 +221,9 @@ pub(crate) fn open(
         }
     }
     for (word, other) in needs {
-        if let (Some(key), None) = (there(word), there(other)) {
+        if let (Some(key), None) = (there(word), there(other))
+            && !missing.contains(other)
+        {
             cx.problem(
                 key.span,
                 format!("`{word}` goes with `{other}`, which is missing"),
@@ -229,32 +239,42 @@ pub(crate) fn not_supported(word: &str, at: Span, cx: &mut Reader<'_>) {
 }
 
 fn unknown(what: &str, word: &str, at: Span, known: &[&'static str], cx: &mut Reader<'_>) {
-    let problem = cx.problem(at, format!("unknown {what} `{}`", shortened(word)));
-    let all = listed(known.iter().copied());
-    match nearest(word, known.iter().copied()) {
-        Some(name) => problem.help(format!("did you mean `{name}`? Allowed are {all}")),
-        None if known.is_empty() => problem.help("nothing may stand here"),
-        None => problem.help(format!("allowed are {all}")),
-    };
+    let help = did_you_mean(
+        word,
+        known.iter().copied(),
+        "allowed are",
+        "nothing may stand here",
+    );
+    cx.problem(at, format!("unknown {what} `{}`", shortened(word)))
+        .help(help);
 }
 
+/// Reads the value of a key that must be there. A key that is refused may well be the one that is
+/// missing; then nothing more is said.
 pub(crate) fn required<T: Value>(
     node: &Node,
     key: &str,
+    keys: &[&'static str],
+    later: &[&str],
     cx: &mut Reader<'_>,
-) -> Option<crate::reader::At<T>> {
-    let Some(value) = node.get(key) else {
-        cx.problem(node.span, format!("`{key}` is missing"));
+) -> Option<At<T>> {
+    if let Some(value) = node.get(key) {
+        return Value::read(value, cx);
+    }
+    let Kind::Map(entries) = &node.kind else {
         return None;
     };
-    Value::read(value, cx)
+    let stands_for_it = |word: &str| {
+        later.contains(&word)
+            || !keys.contains(&word) && nearest(word, keys.iter().copied()) == Some(key)
+    };
+    if !entries.iter().any(|(other, _)| stands_for_it(&other.text)) {
+        cx.problem(node.span, format!("`{key}` is missing"));
+    }
+    None
 }
 
-pub(crate) fn optional<T: Value>(
-    node: &Node,
-    key: &str,
-    cx: &mut Reader<'_>,
-) -> Option<crate::reader::At<T>> {
+pub(crate) fn optional<T: Value>(node: &Node, key: &str, cx: &mut Reader<'_>) -> Option<At<T>> {
     node.get(key).and_then(|value| Value::read(value, cx))
 }
 
@@ -263,7 +283,7 @@ pub(crate) fn or_default<T: Value>(
     key: &str,
     default: &str,
     cx: &mut Reader<'_>,
-) -> Option<crate::reader::At<T>> {
+) -> Option<At<T>> {
     // A bad value has been noted; the default lets the rest be checked.
     optional(node, key, cx).or_else(|| {
         let absent = match default {
@@ -350,7 +370,7 @@ pub(crate) fn payload<T: Value>(
     value: Option<&Node>,
     node: &Node,
     cx: &mut Reader<'_>,
-) -> Option<crate::reader::At<T>> {
+) -> Option<At<T>> {
     match value {
         Some(value) => Value::read(value, cx),
         None if T::BARE => Value::read(&Node::empty_map(node.span), cx),

@@ -49,12 +49,7 @@ impl Sources {
         message: impl Into<String>,
         help: Option<String>,
     ) -> Diagnostic {
-        let start = Span {
-            source: 0,
-            start: 0,
-            end: 0,
-        };
-        let mut problem = Problem::new(self.span_of(path).unwrap_or(start), message);
+        let mut problem = Problem::new(self.span_of(path).unwrap_or(Span::START), message);
         problem.help = help;
         Diagnostic {
             key: path.to_owned(),
@@ -91,7 +86,8 @@ impl Sources {
             let (start, end) = (floor(&text.text, span.start), floor(&text.text, span.end));
             LabeledSpan::new(note, start, end - start)
         };
-        let mut labels = vec![label(problem.span, None)];
+        let here = label(problem.span, None);
+        let mut labels = vec![LabeledSpan::new_primary_with_span(None, *here.inner())];
         // A snippet shows one text.
         let notes = problem
             .notes

@@ -2,7 +2,7 @@
 
 use crate::names::Names;
 use crate::quantity::{Count, Number, Ratio};
-use crate::reader::{At, Defs, List, Reader, Value, listed, nearest};
+use crate::reader::{At, Defs, List, Reader, Value, did_you_mean, listed};
 use crate::shape::{not_supported, record};
 use crate::tree::{Kind, Node, shortened};
 use crate::types::{Distribution, Step as ModelStep};
@@ -220,13 +220,9 @@ impl Step {
             _ => {
                 match entries.first() {
                     Some((key, _)) => {
-                        let all = listed(WORDS);
-                        let help = match nearest(&key.text, WORDS) {
-                            Some(name) => format!("did you mean `{name}`? Steps are {all}"),
-                            None => format!("steps are {all}"),
-                        };
-                        cx.problem(key.span, format!("unknown step `{}`", shortened(&key.text)))
-                            .help(help)
+                        let help = did_you_mean(&key.text, WORDS, "steps are", "");
+                        let message = format!("unknown step `{}`", shortened(&key.text));
+                        cx.problem(key.span, message).help(help)
                     }
                     None => cx
                         .expected("a step", node)
