@@ -90,3 +90,96 @@ fn uniform(low: Duration, high: Duration, random: &mut impl FnMut() -> u64) -> D
     let offset = (u128::from(random()) * values) >> 64;
     low.saturating_add(Duration::from_nanos(offset as u64))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn exponential(factor: f64, max: Duration) -> Backoff {
+        Backoff::Exponential {
+            initial: ms(100),
+            factor,
+            max,
+        }
+    }
+
+    #[test]
+    fn an_exponential_backoff_doubles_up_to_its_most() {
+        let delays: Vec<_> = (1..=5)
+            .map(|n| base(exponential(2.0, ms(700)), n))
+            .collect();
+        assert_eq!(delays, [ms(100), ms(200), ms(400), ms(700), ms(700)]);
+    }
+
+    #[test]
+    fn a_linear_backoff_adds_up_to_its_most() {
+        let linear = Backoff::Linear {
+            initial: ms(10),
+            increment: ms(25),
+            max: ms(50),
+        };
+        let delays: Vec<_> = (1..=4).map(|n| base(linear, n)).collect();
+        assert_eq!(delays, [ms(10), ms(35), ms(50), ms(50)]);
+    }
+
+    #[test]
+    fn no_number_is_too_large() {
+        assert_eq!(base(exponential(1e300, Duration::MAX), 255), Duration::MAX);
+        assert_eq!(base(exponential(1.0, ms(200)), u32::MAX), ms(100));
+        assert_eq!(base(exponential(f64::NAN, ms(200)), 3), Duration::ZERO);
+        let linear = Backoff::Linear {
+            initial: ms(1),
+            increment: Duration::MAX,
+            max: ms(9),
+        };
+        assert_eq!(base(linear, u32::MAX), ms(9));
+    }
+
+    #[test]
+    fn the_ends_of_a_jitter_are_reached() {
+        let backoff = Backoff::Constant(ms(100));
+        let ends = |jitter, previous| {
+            let at = |bits: u64| delay(backoff, jitter, 2, previous, &mut || bits);
+            (at(0), at(u64::MAX))
+        };
+        assert_eq!(ends(Jitter::None, None), (ms(100), ms(100)));
+        assert_eq!(ends(Jitter::Full, None), (ms(0), ms(100)));
+        assert_eq!(ends(Jitter::Equal, None), (ms(50), ms(100)));
+        assert_eq!(ends(Jitter::Ratio(0.2), None), (ms(80), ms(120)));
+        assert_eq!(ends(Jitter::Decorrelated, None), (ms(100), ms(300)));
+        assert_eq!(
+            ends(Jitter::Decorrelated, Some(ms(200))),
+            (ms(100), ms(600))
+        );
+    }
+
+    #[test]
+    fn a_decorrelated_jitter_stays_below_the_most() {
+        let drawn = delay(
+            exponential(2.0, ms(150)),
+            Jitter::Decorrelated,
+            2,
+            None,
+            &mut || u64::MAX,
+        );
+        assert_eq!(drawn, ms(150));
+    }
+
+    proptest! {
+        #[test]
+        fn a_delay_lies_where_its_formula_says(n in 1u32..300, bits: u64, ratio in 0.0..=1.0f64) {
+            let backoff = exponential(1.7, ms(5_000));
+            let whole = base(backoff, n).as_nanos() as f64;
+            let drawn = |jitter| delay(backoff, jitter, n, None, &mut || bits).as_nanos() as f64;
+            prop_assert!(drawn(Jitter::Full) <= whole);
+            prop_assert!((whole / 2.0 - 1.0..=whole).contains(&drawn(Jitter::Equal)));
+            let spread = drawn(Jitter::Ratio(ratio));
+            prop_assert!(spread >= whole * (1.0 - ratio) - 1.0 && spread <= whole * (1.0 + ratio) + 1.0);
+        }
+    }
+}

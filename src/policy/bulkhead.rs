@@ -7,7 +7,7 @@ use crate::config::BulkheadConfig;
 use crate::frame::{Frame, Root};
 use crate::layer::{Descend, Fired};
 use crate::outcome::Outcome;
-use crate::pipeline::{Action, Actions, Env, TimerId, Token};
+use crate::pipeline::{Action, Env, Sink, TimerId, Token};
 use crate::scoped::Scoped;
 use clock::{Duration, Instant};
 use std::collections::VecDeque;
@@ -178,7 +178,7 @@ impl BulkheadLayer {
         root: &mut Root<'_>,
         frame: &mut Frame,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) -> Descend {
         let index = self.bulkheads.select(root, env);
         match self.bulkheads.get(index).admit(token) {
@@ -228,7 +228,7 @@ impl BulkheadLayer {
         }
     }
 
-    pub(crate) fn wake(&mut self, id: TimerId, frame: &mut Frame, out: &mut Actions) -> bool {
+    pub(crate) fn wake(&mut self, id: TimerId, frame: &mut Frame, out: &mut impl Sink) -> bool {
         let waits = frame.state == QUEUED || frame.state == TIMED;
         if !waits
             || !self
@@ -247,7 +247,7 @@ impl BulkheadLayer {
 
     /// Done with the place, or with waiting for it.
     #[inline]
-    pub(crate) fn release(&mut self, id: TimerId, frame: &mut Frame, out: &mut Actions) {
+    pub(crate) fn release(&mut self, id: TimerId, frame: &mut Frame, out: &mut impl Sink) {
         let Frame { state, index, word } = core::mem::take(frame);
         if state == 0 {
             return;
@@ -260,5 +260,46 @@ impl BulkheadLayer {
         if holds && let Some(next) = bulkhead.release() {
             out.push(Action::Wake(next));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(admission: BulkheadAdmission) -> BulkheadTicket {
+        match admission {
+            BulkheadAdmission::Queued(ticket) => ticket,
+            other => panic!("{other:?} instead of a place in the queue"),
+        }
+    }
+
+    #[test]
+    fn places_then_the_queue_then_nothing() {
+        let mut bulkhead = Bulkhead::new(1, 1);
+        assert_eq!(bulkhead.admit(1), BulkheadAdmission::Granted);
+        let second = ticket(bulkhead.admit(2));
+        assert_eq!(bulkhead.admit(3), BulkheadAdmission::Rejected);
+        assert!(!bulkhead.granted(second));
+        assert_eq!(bulkhead.release(), Some(2));
+        assert!(bulkhead.granted(second));
+        assert_eq!((bulkhead.running(), bulkhead.waiting()), (1, 0));
+        assert_eq!(bulkhead.release(), None);
+        assert_eq!(bulkhead.running(), 0);
+    }
+
+    #[test]
+    fn who_left_is_passed_over_and_its_place_in_the_queue_is_free() {
+        let mut bulkhead = Bulkhead::new(1, 3);
+        assert_eq!(bulkhead.admit(1), BulkheadAdmission::Granted);
+        let tickets = [2, 3, 4].map(|token| ticket(bulkhead.admit(token)));
+        assert_eq!(bulkhead.leave(tickets[1]), Left::Waiting);
+        assert_eq!(bulkhead.waiting(), 2);
+        let fifth = ticket(bulkhead.admit(5));
+        assert_eq!(bulkhead.leave(tickets[0]), Left::Waiting);
+        assert_eq!(bulkhead.release(), Some(4));
+        assert_eq!(bulkhead.leave(tickets[2]), Left::Granted);
+        assert_eq!(bulkhead.release(), Some(5));
+        assert!(bulkhead.granted(fifth));
     }
 }

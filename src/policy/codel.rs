@@ -55,3 +55,44 @@ impl Codel {
         self.overloaded
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn one_short_wait_in_an_interval_is_enough_to_be_calm() {
+        let mut codel = Codel::new(config::Codel::default());
+        let mut now = Instant::ZERO;
+        for wait in [90, 80, 5, 70] {
+            now += ms(1);
+            codel.observe(now, ms(wait));
+        }
+        assert!(
+            codel.overloaded(),
+            "as the waits before the first interval were"
+        );
+        now += ms(100);
+        codel.observe(now, ms(90));
+        assert!(!codel.overloaded(), "the least was the target itself");
+    }
+
+    #[test]
+    fn overloaded_it_drops_what_waited_more_than_twice_the_target() {
+        let mut codel = Codel::new(config::Codel::default());
+        let mut now = Instant::ZERO;
+        codel.observe(now, ms(6));
+        now += ms(1);
+        assert!(
+            !codel.observe(now, ms(50)),
+            "the first of an interval is served"
+        );
+        assert!(codel.overloaded());
+        assert!(!codel.observe(now, ms(10)));
+        assert!(codel.observe(now, ms(11)));
+    }
+}

@@ -11,7 +11,7 @@ use crate::config::LayerConfig;
 use crate::fallback::FallbackLayer;
 use crate::frame::{Frame, Root};
 use crate::outcome::Outcome;
-use crate::pipeline::{Actions, Env, TimerId, Token};
+use crate::pipeline::{Env, Sink, TimerId, Token};
 use crate::rate_limit::RateLimitLayer;
 use crate::retry::RetryLayer;
 use crate::timeout::TimeoutLayer;
@@ -95,7 +95,7 @@ impl Layer {
         root: &mut Root<'_>,
         frame: &mut Frame,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) -> Descend {
         match self {
             Self::Fallback(_) => Descend::Pass,
@@ -123,7 +123,7 @@ impl Layer {
         root: &mut Root<'_>,
         frame: &mut Frame,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) -> Ascend {
         match self {
             Self::Fallback(layer) => Ascend::Pass(layer.record(outcome)),
@@ -156,7 +156,7 @@ impl Layer {
     }
 
     /// Whether the call waited here and may now go on inwards.
-    pub(crate) fn wake(&mut self, id: TimerId, frame: &mut Frame, out: &mut Actions) -> bool {
+    pub(crate) fn wake(&mut self, id: TimerId, frame: &mut Frame, out: &mut impl Sink) -> bool {
         match self {
             Self::Bulkhead(layer) => layer.wake(id, frame, out),
             _ => false,
@@ -164,7 +164,7 @@ impl Layer {
     }
 
     /// The call goes away without an outcome for this layer: gives back what it holds.
-    pub(crate) fn release(&mut self, id: TimerId, frame: &mut Frame, out: &mut Actions) {
+    pub(crate) fn release(&mut self, id: TimerId, frame: &mut Frame, out: &mut impl Sink) {
         match self {
             Self::Fallback(_) => {}
             Self::Retry(layer) => layer.release(id, frame, out),

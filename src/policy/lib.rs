@@ -26,6 +26,8 @@ mod scoped;
 mod slices;
 mod timeout;
 mod token_bucket;
+#[cfg(test)]
+mod vectors;
 mod window;
 
 pub use balance::{Balancer, Usable};
@@ -34,7 +36,7 @@ pub use bulkhead::{Bulkhead, BulkheadAdmission, BulkheadTicket, Left};
 pub use codel::Codel;
 pub use frame::Frame;
 pub use outcome::{Outcome, OutcomeSet};
-pub use pipeline::{Action, Actions, Attempt, Env, Pipeline, TimerId, Token};
+pub use pipeline::{Action, Actions, Attempt, Env, Pipeline, Sink, TimerId, Token};
 pub use queue::{Popped, Queue, Verdict};
 pub use rejected::Rejected;
 pub use retry_budget::RetryBudget;

@@ -50,6 +50,20 @@ pub enum Action {
     Finish(Outcome),
 }
 
+/// Takes what the pipeline asks for, in order: a buffer such as [`Actions`], or a driver that does
+/// it on the spot. A driver must not speak to the pipeline again before it has returned.
+pub trait Sink {
+    /// The next thing to do.
+    fn push(&mut self, action: Action);
+}
+
+impl Sink for Actions {
+    #[inline]
+    fn push(&mut self, action: Action) {
+        self.0.push(action);
+    }
+}
+
 /// What the driver must do, in order; one buffer serves all calls. The pipeline only appends, the
 /// driver clears.
 #[derive(Clone, Debug, Default)]
@@ -59,12 +73,6 @@ impl Actions {
     /// An empty buffer.
     pub const fn new() -> Self {
         Self(Vec::new())
-    }
-
-    /// Appends an action.
-    #[inline]
-    pub fn push(&mut self, action: Action) {
-        self.0.push(action);
     }
 
     /// Forgets the actions and keeps the memory.
@@ -190,7 +198,7 @@ impl Pipeline {
         token: Token,
         call: &mut [Frame],
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) {
         self.down(now, token, call, 0, env, out);
     }
@@ -206,7 +214,7 @@ impl Pipeline {
         attempt: Attempt,
         outcome: Outcome,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) {
         if Root(&mut call[0]).end(attempt) {
             self.up(now, token, call, self.layers.len(), outcome, env, out);
@@ -221,7 +229,7 @@ impl Pipeline {
         call: &mut [Frame],
         timer: TimerId,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) {
         let at = usize::from(timer);
         let Some(layer) = self.layers.get_mut(at) else {
@@ -245,7 +253,7 @@ impl Pipeline {
         token: Token,
         call: &mut [Frame],
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) {
         let woken = self
             .layers
@@ -260,7 +268,13 @@ impl Pipeline {
 
     /// The caller itself went away: gives back every permit, leaves every queue, asks to cancel
     /// what is outstanding. No [`Action::Finish`] follows, and nothing is recorded.
-    pub fn abandon(&mut self, _now: Instant, _token: Token, call: &mut [Frame], out: &mut Actions) {
+    pub fn abandon(
+        &mut self,
+        _now: Instant,
+        _token: Token,
+        call: &mut [Frame],
+        out: &mut impl Sink,
+    ) {
         self.give_up(call, 0, out);
     }
 
@@ -273,7 +287,7 @@ impl Pipeline {
         call: &mut [Frame],
         mut at: usize,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) {
         let (root, frames) = call.split_first_mut().expect("a call has frames");
         let root = &mut Root(root);
@@ -309,7 +323,7 @@ impl Pipeline {
         at: usize,
         outcome: Outcome,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) {
         let (root, frames) = call.split_first_mut().expect("a call has frames");
         if let Some(next) = self.ascend(now, &mut Root(root), frames, at, outcome, env, out) {
@@ -328,7 +342,7 @@ impl Pipeline {
         at: usize,
         mut outcome: Outcome,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) -> Option<usize> {
         let inside = self.layers[..at].iter_mut().zip(&mut frames[..at]);
         for (id, (layer, frame)) in inside.enumerate().rev() {
@@ -343,7 +357,7 @@ impl Pipeline {
     }
 
     /// Releases everything from the layer `from` inwards, innermost first.
-    fn give_up(&mut self, call: &mut [Frame], from: usize, out: &mut Actions) {
+    fn give_up(&mut self, call: &mut [Frame], from: usize, out: &mut impl Sink) {
         let (root, frames) = call.split_first_mut().expect("a call has frames");
         if let Some(attempt) = Root(root).give_up() {
             out.push(Action::Cancel(attempt));

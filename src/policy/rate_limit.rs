@@ -3,7 +3,7 @@
 use crate::config::{RateAlgorithm, RateLimitConfig};
 use crate::frame::{Frame, Root};
 use crate::layer::{Descend, Fired};
-use crate::pipeline::{Action, Actions, Env, TimerId};
+use crate::pipeline::{Action, Env, Sink, TimerId};
 use crate::scoped::Scoped;
 use crate::token_bucket::TokenBucket;
 use clock::{Duration, Instant};
@@ -34,7 +34,7 @@ impl RateLimitLayer {
         root: &mut Root<'_>,
         frame: &mut Frame,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) -> Descend {
         let index = self.buckets.select(root, env);
         match self.buckets.get(index).reserve(now, self.max_wait) {
@@ -57,7 +57,7 @@ impl RateLimitLayer {
     }
 
     /// The token of a waiting call is lost; see [`TokenBucket::reserve`].
-    pub(crate) fn release(&self, id: TimerId, frame: &mut Frame, out: &mut Actions) {
+    pub(crate) fn release(&self, id: TimerId, frame: &mut Frame, out: &mut impl Sink) {
         if frame.state == WAITING {
             frame.state = 0;
             out.push(Action::CancelTimer(id));

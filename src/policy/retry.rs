@@ -8,7 +8,7 @@ use crate::config::RetryConfig;
 use crate::frame::{Frame, Root};
 use crate::layer::{Ascend, Fired};
 use crate::outcome::Outcome;
-use crate::pipeline::{Action, Actions, Attempt, Env, TimerId};
+use crate::pipeline::{Action, Attempt, Env, Sink, TimerId};
 use crate::retry_budget::RetryBudget;
 use clock::{Duration, Instant};
 
@@ -34,6 +34,14 @@ impl RetryLayer {
         }
     }
 
+    /// What is left of the budget; 0 without one.
+    #[cfg(test)]
+    pub(crate) fn balance(&mut self, now: Instant) -> f64 {
+        self.budget
+            .as_mut()
+            .map_or(0.0, |budget| budget.balance(now))
+    }
+
     #[inline]
     pub(crate) fn admit(&mut self, now: Instant, frame: &mut Frame) {
         *frame = Frame {
@@ -55,7 +63,7 @@ impl RetryLayer {
         root: &mut Root<'_>,
         frame: &mut Frame,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) -> Ascend {
         if outcome.is_success() {
             if let Some(budget) = &mut self.budget {
@@ -89,7 +97,7 @@ impl RetryLayer {
         root: &mut Root<'_>,
         frame: &mut Frame,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) -> Ascend {
         let n = frame.state;
         let previous = (n > 1).then(|| Duration::from_nanos(frame.word));
@@ -117,7 +125,7 @@ impl RetryLayer {
         Fired::Descend
     }
 
-    pub(crate) fn release(&self, id: TimerId, frame: &mut Frame, out: &mut Actions) {
+    pub(crate) fn release(&self, id: TimerId, frame: &mut Frame, out: &mut impl Sink) {
         if frame.state & WAITING != 0 {
             out.push(Action::CancelTimer(id));
         }

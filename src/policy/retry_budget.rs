@@ -125,3 +125,94 @@ impl RetryBudget {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clock::Duration;
+    use proptest::prelude::*;
+
+    fn ratio(ratio: f64, min_per_second: f64) -> RetryBudget {
+        let ttl = Duration::from_secs(10);
+        RetryBudget::new(config::RetryBudget::Ratio {
+            ratio,
+            min_per_second,
+            ttl,
+        })
+    }
+
+    fn at(s: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(s)
+    }
+
+    #[test]
+    fn five_calls_pay_for_one_retry_at_a_fifth() {
+        let mut budget = ratio(0.2, 0.0);
+        assert!(!budget.withdraw(at(0)));
+        for _ in 0..5 {
+            assert!(!budget.withdraw(at(0)));
+            budget.deposit(at(0));
+        }
+        assert!(budget.withdraw(at(0)));
+        assert!(!budget.withdraw(at(0)));
+    }
+
+    #[test]
+    fn deposits_expire() {
+        let mut budget = ratio(1.0, 0.0);
+        budget.deposit(at(0));
+        assert_eq!(budget.balance(at(9)), 1.0);
+        assert_eq!(budget.balance(at(10)), 0.0);
+        assert!(!budget.withdraw(at(10)));
+    }
+
+    #[test]
+    fn the_reserve_is_there_without_calls_and_comes_back() {
+        let mut budget = ratio(0.0, 0.5);
+        assert_eq!((0..9).filter(|_| budget.withdraw(at(0))).count(), 5);
+        assert!(!budget.withdraw(at(9)));
+        assert_eq!((0..9).filter(|_| budget.withdraw(at(10))).count(), 5);
+    }
+
+    #[test]
+    fn tokens_start_full_and_successes_pay_back_up_to_the_capacity() {
+        let mut budget = RetryBudget::new(config::RetryBudget::Tokens {
+            capacity: 12.0,
+            cost: 5.0,
+            refund: 1.0,
+        });
+        budget.success();
+        assert_eq!(budget.balance(at(0)), 12.0);
+        assert!(budget.withdraw(at(0)) && budget.withdraw(at(0)));
+        assert!(!budget.withdraw(at(0)));
+        assert_eq!(budget.balance(at(0)), 2.0);
+        (0..3).for_each(|_| budget.success());
+        assert!(budget.withdraw(at(0)));
+        assert_eq!(budget.balance(at(0)), 0.0);
+    }
+
+    proptest! {
+        /// However calls and failures are spread: at most one ratio of a retry for each call, and
+        /// one reserve for each time-to-live that began.
+        #[test]
+        fn amplification_is_bounded(
+            share in 0.0..1.0f64,
+            min_per_second in 0.0..2.0f64,
+            bursts in prop::collection::vec((0u64..4_000, 0u32..20, 0u32..20), 1..80),
+        ) {
+            let mut budget = ratio(share, min_per_second);
+            let (mut now, mut calls, mut retries) = (Instant::ZERO, 0, 0);
+            for (pause, more, wanted) in bursts {
+                now += Duration::from_millis(pause);
+                for _ in 0..more {
+                    budget.deposit(now);
+                }
+                calls += more;
+                retries += (0..wanted).filter(|_| budget.withdraw(now)).count();
+            }
+            let lifetimes = (now.as_nanos() / 10_000_000_000 + 1) as f64;
+            let most = share * f64::from(calls) + lifetimes * min_per_second * 10.0;
+            prop_assert!(retries as f64 <= most + 1e-3, "{retries} of {most}");
+        }
+    }
+}

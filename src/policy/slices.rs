@@ -71,3 +71,32 @@ impl<T: Copy + Default + AddAssign + SubAssign> Slices<T> {
         self.end = self.end.saturating_add(steps.saturating_mul(self.width));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_sum_is_that_of_the_running_slice_and_those_before_it(
+            length in 1u64..100,
+            count in 1u32..8,
+            steps in prop::collection::vec((0u64..60, 1i64..9), 1..80),
+        ) {
+            let mut slices = Slices::new(Duration::from_nanos(length), count);
+            let width = (length / u64::from(count)).max(1);
+            let mut history = Vec::new();
+            let mut now = 0;
+            for (pause, amount) in steps {
+                now += pause;
+                slices.add(Instant::from_nanos(now), amount);
+                history.push((now / width, amount));
+                let oldest = (now / width).saturating_sub(u64::from(count) - 1);
+                let sum: i64 =
+                    history.iter().filter(|(slice, _)| *slice >= oldest).map(|(_, n)| n).sum();
+                prop_assert_eq!(slices.sum(Instant::from_nanos(now)), sum);
+            }
+        }
+    }
+}

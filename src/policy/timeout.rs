@@ -4,7 +4,7 @@ use crate::config::Span;
 use crate::frame::Frame;
 use crate::layer::Fired;
 use crate::outcome::Outcome;
-use crate::pipeline::{Action, Actions, Env, TimerId};
+use crate::pipeline::{Action, Env, Sink, TimerId};
 use clock::{Duration, Instant};
 
 const ARMED: u32 = 1;
@@ -33,7 +33,7 @@ impl TimeoutLayer {
         now: Instant,
         frame: &mut Frame,
         env: &mut impl Env,
-        out: &mut Actions,
+        out: &mut impl Sink,
     ) {
         let span = match self.span {
             Span::Constant(span) => span,
@@ -45,7 +45,7 @@ impl TimeoutLayer {
 
     /// What is inside ended, or is given up.
     #[inline]
-    pub(crate) fn disarm(&self, id: TimerId, frame: &mut Frame, out: &mut Actions) {
+    pub(crate) fn disarm(&self, id: TimerId, frame: &mut Frame, out: &mut impl Sink) {
         if frame.state == ARMED {
             frame.state = 0;
             out.push(Action::CancelTimer(id));

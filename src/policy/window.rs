@@ -166,6 +166,16 @@ impl Window {
         sum.total >= minimum && sum.exceeds(limits)
     }
 
+    /// The calls in the window, as of the last one.
+    #[cfg(test)]
+    pub(crate) fn sum(&mut self, now: Instant) -> Tally {
+        match self {
+            Self::Count { sum, .. } => *sum,
+            Self::Time { calls, .. } => calls.sum(now),
+            Self::Consecutive { .. } => Tally::default(),
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         match self {
             Self::Count {

@@ -147,3 +147,259 @@ fn a_retry_without_backoff_goes_down_at_once() {
     assert_eq!(s.end(1, 0, 0, Outcome::Unavailable), [Send(1)]);
     assert_eq!(s.end(2, 0, 1, Outcome::Success), [Finish(Outcome::Success)]);
 }
+
+/// How the call ended, if it did.
+fn finish(actions: &[Action]) -> Option<Outcome> {
+    match actions.last() {
+        Some(Finish(outcome)) => Some(*outcome),
+        _ => None,
+    }
+}
+
+fn breaker(half_open_calls: u32, scope: Scope) -> LayerConfig {
+    LayerConfig::CircuitBreaker(BreakerConfig {
+        window: Window::Count(2),
+        failure_rate: 0.5,
+        minimum_calls: 2,
+        slow_call: None,
+        open_for: ms(100),
+        half_open_calls,
+        scope,
+    })
+}
+
+fn bulkhead(max_concurrent: u32, queue: u32, max_wait: Option<Duration>) -> LayerConfig {
+    let scope = Scope::Service;
+    LayerConfig::Bulkhead(BulkheadConfig {
+        max_concurrent,
+        queue,
+        max_wait,
+        scope,
+    })
+}
+
+#[test]
+fn a_fallback_answers_for_the_failures_in_its_set() {
+    let on = [Outcome::Error].into_iter().collect();
+    let mut s = Scene::new(vec![LayerConfig::Fallback(FallbackConfig { on })]);
+    for (token, (inside, outside)) in [
+        (Outcome::Error, Outcome::Degraded),
+        (Outcome::Timeout, Outcome::Timeout),
+        (Outcome::Success, Outcome::Success),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        s.start(0);
+        assert_eq!(s.end(1, token as u32, 0, inside), [Finish(outside)]);
+    }
+}
+
+#[test]
+fn an_open_breaker_refuses_and_a_probe_closes_it() {
+    let mut s = Scene::new(vec![breaker(1, Scope::Service)]);
+    s.start(0);
+    s.start(0);
+    s.end(1, 0, 0, Outcome::Error);
+    assert_eq!(s.pipeline.breaker_state(), Some((0, 0)));
+    s.end(1, 1, 0, Outcome::Success);
+    assert_eq!(s.pipeline.breaker_state(), Some((1, 0)));
+    assert_eq!(s.start(101), [Finish(Outcome::Rejected)]);
+    assert_eq!(s.start(102), [Send(0)]);
+    assert_eq!(s.pipeline.breaker_state(), Some((0, 1)));
+    assert_eq!(s.start(102), [Finish(Outcome::Rejected)]);
+    s.end(103, 3, 0, Outcome::Success);
+    assert_eq!(s.pipeline.breaker_state(), Some((0, 0)));
+}
+
+#[test]
+fn a_timeout_around_a_breaker_gives_the_probe_back_unrecorded() {
+    let mut s = Scene::new(vec![timeout(10), breaker(1, Scope::Service)]);
+    for token in 0..2 {
+        s.start(0);
+        s.end(1, token, 0, Outcome::Error);
+    }
+    assert_eq!(s.start(200), [SetTimer(0, at(210)), Send(0)]);
+    assert_eq!(s.fire(210, 2, 0), [Cancel(0), Finish(Outcome::Timeout)]);
+    // Still half-open, and the probe can be made again.
+    assert_eq!(s.pipeline.breaker_state(), Some((0, 1)));
+    assert_eq!(s.start(211), [SetTimer(0, at(221)), Send(0)]);
+}
+
+#[test]
+fn a_timeout_inside_a_breaker_counts_as_a_failure() {
+    let mut s = Scene::new(vec![breaker(1, Scope::Service), timeout(10)]);
+    for token in 0..2 {
+        s.start(0);
+        s.fire(10, token, 1);
+    }
+    assert_eq!(s.pipeline.breaker_state(), Some((1, 0)));
+}
+
+#[test]
+fn each_attempt_asks_once_for_its_target_when_a_layer_keeps_a_state_for_each() {
+    let layers = vec![
+        retry(3, ms(0)),
+        breaker(1, Scope::Instance),
+        breaker(1, Scope::Instance),
+    ];
+    let mut s = Scene::new(layers);
+    s.env.target = 1;
+    s.start(0);
+    assert_eq!(s.env.asked, 1);
+    s.end(1, 0, 0, Outcome::Error);
+    assert_eq!(s.env.asked, 2);
+    s.end(2, 0, 1, Outcome::Error);
+    // Both breakers of instance 1 are open now: the third run is refused, that is its end.
+    assert_eq!(s.pipeline.breaker_state(), Some((2, 0)));
+    assert_eq!(s.env.asked, 3);
+    s.env.target = 2;
+    assert_eq!(s.start(3), [Send(0)]);
+}
+
+#[test]
+fn a_bulkhead_hands_its_place_to_the_first_that_waits() {
+    let mut s = Scene::new(vec![bulkhead(1, 1, Some(ms(10)))]);
+    assert_eq!(s.start(0), [Send(0)]);
+    assert_eq!(s.start(0), [SetTimer(0, at(10))]);
+    assert_eq!(s.start(0), [Finish(Outcome::Rejected)]);
+    assert_eq!(
+        s.end(5, 0, 0, Outcome::Success),
+        [Wake(1), Finish(Outcome::Success)]
+    );
+    // Nobody slips in before the one that was woken.
+    assert_eq!(s.start(5), [SetTimer(0, at(15))]);
+    let mut out = Actions::new();
+    s.pipeline
+        .on_wake(at(5), 1, &mut s.calls[1], &mut s.env, &mut out);
+    assert_eq!(out.as_slice(), [CancelTimer(0), Send(0)]);
+    assert_eq!(s.fire(15, 3, 0), [Finish(Outcome::Rejected)]);
+}
+
+#[test]
+fn one_that_is_abandoned_between_its_wake_and_its_turn_passes_the_place_on() {
+    let mut s = Scene::new(vec![bulkhead(1, 2, None)]);
+    for _ in 0..3 {
+        s.start(0);
+    }
+    assert_eq!(
+        s.end(1, 0, 0, Outcome::Success),
+        [Wake(1), Finish(Outcome::Success)]
+    );
+    let mut out = Actions::new();
+    s.pipeline.abandon(at(1), 1, &mut s.calls[1], &mut out);
+    assert_eq!(out.as_slice(), [Wake(2)]);
+}
+
+#[test]
+fn a_rate_limit_lets_a_call_wait_for_its_token_or_refuses_it() {
+    let mut s = Scene::new(vec![LayerConfig::RateLimit(RateLimitConfig {
+        algorithm: RateAlgorithm::TokenBucket {
+            rate: 100.0,
+            burst: 1.0,
+        },
+        max_wait: ms(15),
+        scope: Scope::Service,
+    })]);
+    assert_eq!(s.start(0), [Send(0)]);
+    assert_eq!(s.start(0), [SetTimer(0, at(10))]);
+    assert_eq!(s.start(0), [Finish(Outcome::Rejected)]);
+    assert_eq!(s.fire(10, 1, 0), [Send(0)]);
+    // A token that was waited for in vain is gone.
+    assert_eq!(s.start(10), [SetTimer(0, at(20))]);
+    let mut out = Actions::new();
+    s.pipeline.abandon(at(11), 3, &mut s.calls[3], &mut out);
+    assert_eq!(out.as_slice(), [CancelTimer(0)]);
+    assert_eq!(s.start(15), [SetTimer(0, at(30))]);
+}
+
+#[test]
+fn the_budget_of_a_retry_bounds_it_over_all_calls() {
+    let budget = RetryBudget::Tokens {
+        capacity: 2.0,
+        cost: 1.0,
+        refund: 0.5,
+    };
+    let mut s = Scene::new(vec![LayerConfig::Retry(RetryConfig {
+        attempts: 2,
+        backoff: Backoff::Constant(ms(0)),
+        jitter: Jitter::None,
+        retry_on: default_retry_on(),
+        budget: Some(budget),
+    })]);
+    for token in 0..4 {
+        s.start(0);
+        let retried = s.end(1, token, 0, Outcome::Error) == [Send(1)];
+        assert_eq!(retried, token < 2);
+        if retried {
+            s.end(2, token, 1, Outcome::Error);
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_is_not_retried_unless_asked_for() {
+    let mut s = Scene::new(vec![retry(3, ms(0)), bulkhead(1, 0, None)]);
+    s.start(0);
+    assert_eq!(s.start(0), [Finish(Outcome::Rejected)]);
+}
+
+#[test]
+fn retries_in_retries_stop_where_attempts_have_no_more_numbers() {
+    let mut s = Scene::new(vec![retry(40, ms(0)), retry(40, ms(0))]);
+    s.start(0);
+    let mut sent = 1u32;
+    let end = loop {
+        let actions = s.end(1, 0, (sent - 1) as u8, Outcome::Error);
+        if let Some(end) = finish(&actions) {
+            break end;
+        }
+        assert_eq!(actions, [Send(sent as u8)]);
+        sent += 1;
+    };
+    assert_eq!((sent, end), (256, Outcome::Error));
+}
+
+#[test]
+fn a_call_that_is_always_refused_ends() {
+    let all = Outcome::FAILURES.into_iter().collect();
+    let config = |attempts| RetryConfig {
+        attempts,
+        backoff: Backoff::Constant(ms(0)),
+        jitter: Jitter::None,
+        retry_on: all,
+        budget: None,
+    };
+    let mut s = Scene::new(vec![
+        LayerConfig::Retry(config(u32::MAX)),
+        LayerConfig::Retry(config(u32::MAX)),
+        bulkhead(1, 0, None),
+    ]);
+    s.start(0);
+    assert_eq!(s.start(0), [Finish(Outcome::Rejected)]);
+}
+
+#[test]
+fn an_answer_or_a_timer_that_comes_too_late_is_nothing() {
+    let mut s = Scene::new(vec![retry(3, ms(50)), timeout(10)]);
+    s.start(0);
+    s.fire(10, 0, 1);
+    assert_eq!(s.end(11, 0, 0, Outcome::Success), []);
+    assert_eq!(s.fire(11, 0, 1), []);
+    assert_eq!(s.fire(11, 0, 9), []);
+}
+
+#[test]
+fn timers_say_whose_they_are() {
+    let sampled = LayerConfig::Timeout(Span::Sampled(7));
+    let mut s = Scene::new(vec![timeout(10), sampled, retry(2, ms(1))]);
+    assert_eq!(s.pipeline.is_constant_timeout(0), Some(ms(10)));
+    assert_eq!(s.pipeline.is_constant_timeout(1), None);
+    assert_eq!(s.pipeline.is_constant_timeout(2), None);
+    assert_eq!(s.pipeline.layer_name(2), Some("retry"));
+    assert_eq!(s.pipeline.layer_name(3), None);
+    assert_eq!(
+        s.start(0),
+        [SetTimer(0, at(10)), SetTimer(1, at(7)), Send(0)]
+    );
+}

@@ -1,0 +1,187 @@
+//! What a policy costs a call: each alone, and stacked.
+
+use clock::{Duration, Instant};
+use divan::{Bencher, black_box};
+use stormglass_policy::config::*;
+use stormglass_policy::{
+    Actions, Bulkhead, CircuitBreaker, Env, Frame, Outcome, Pipeline, RetryBudget, TokenBucket,
+};
+
+fn main() {
+    divan::main();
+}
+
+/// Time that goes on by a microsecond a call.
+struct Ticks(u64);
+
+impl Ticks {
+    fn next(&mut self) -> Instant {
+        self.0 += 1_000;
+        Instant::from_nanos(self.0)
+    }
+}
+
+struct NoChance;
+
+impl Env for NoChance {
+    fn random(&mut self) -> u64 {
+        0
+    }
+    fn sample(&mut self, _source: u32) -> Duration {
+        Duration::ZERO
+    }
+    fn target(&mut self) -> u32 {
+        1
+    }
+}
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn breaker(window: Window) -> BreakerConfig {
+    BreakerConfig {
+        window,
+        failure_rate: 0.5,
+        minimum_calls: 20,
+        slow_call: Some(SlowCall {
+            longer_than: ms(60),
+            rate: 1.0,
+        }),
+        open_for: ms(1_000),
+        half_open_calls: 5,
+        scope: Scope::Service,
+    }
+}
+
+const WINDOWS: [(&str, Window); 3] = [
+    ("count", Window::Count(100)),
+    (
+        "time",
+        Window::Time {
+            length: Duration::from_secs(10),
+            buckets: 10,
+        },
+    ),
+    ("consecutive", Window::Consecutive(5)),
+];
+
+/// Every eighth call fails, so that the rates are really taken.
+#[divan::bench(args = ["count", "time", "consecutive"])]
+fn breaker_admit_record(bencher: Bencher<'_, '_>, name: &str) {
+    let (_, window) = WINDOWS
+        .into_iter()
+        .find(|(n, _)| *n == name)
+        .expect("a window's name");
+    let mut breaker = CircuitBreaker::new(&breaker(window));
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| {
+        let now = ticks.next();
+        let failed = (ticks.0 / 1_000).is_multiple_of(8);
+        let outcome = if failed {
+            Outcome::Error
+        } else {
+            Outcome::Success
+        };
+        if let Ok(permit) = breaker.admit(black_box(now)) {
+            breaker.record(now, permit, black_box(outcome));
+        }
+    });
+}
+
+#[divan::bench]
+fn token_bucket(bencher: Bencher<'_, '_>) {
+    let mut bucket = TokenBucket::new(700_000.0, 100.0);
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| bucket.try_take(black_box(ticks.next())).is_ok());
+}
+
+#[divan::bench]
+fn bulkhead(bencher: Bencher<'_, '_>) {
+    let mut bulkhead = Bulkhead::new(25, 10);
+    bencher.bench_local(|| {
+        let admitted = bulkhead.admit(black_box(7));
+        let _ = black_box(admitted);
+        bulkhead.release()
+    });
+}
+
+#[divan::bench]
+fn retry_budget(bencher: Bencher<'_, '_>) {
+    let ttl = Duration::from_secs(10);
+    let config = config_ratio(ttl);
+    let mut budget = RetryBudget::new(config);
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| {
+        let now = ticks.next();
+        budget.deposit(black_box(now));
+        budget.withdraw(now)
+    });
+}
+
+fn config_ratio(ttl: Duration) -> stormglass_policy::config::RetryBudget {
+    stormglass_policy::config::RetryBudget::Ratio {
+        ratio: 0.2,
+        min_per_second: 10.0,
+        ttl,
+    }
+}
+
+fn run(bencher: Bencher<'_, '_>, layers: Vec<LayerConfig>) {
+    let mut pipeline = Pipeline::new(&PolicyConfig { layers }, 3);
+    // Of a fixed size, so that clearing it is a few stores and not a part of the figure.
+    let mut frames = [Frame::default(); 6];
+    let mut out = Actions::new();
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| {
+        let now = black_box(ticks.next());
+        frames = [Frame::default(); 6];
+        out.clear();
+        pipeline.start(now, 1, &mut frames, &mut NoChance, &mut out);
+        out.clear();
+        let env = &mut NoChance;
+        pipeline.on_attempt_end(now, 1, &mut frames, 0, Outcome::Success, env, &mut out);
+        out.len()
+    });
+}
+
+#[divan::bench]
+fn pipeline_without_layers(bencher: Bencher<'_, '_>) {
+    run(bencher, vec![]);
+}
+
+#[divan::bench]
+fn pipeline_timeout_only(bencher: Bencher<'_, '_>) {
+    run(bencher, vec![LayerConfig::Timeout(Span::Constant(ms(300)))]);
+}
+
+/// Fallback, retry with a budget, breaker, bulkhead, timeout.
+#[divan::bench(args = [Scope::Service, Scope::Instance])]
+fn pipeline_five_layers(bencher: Bencher<'_, '_>, scope: Scope) {
+    let layers = vec![
+        LayerConfig::Fallback(FallbackConfig::default()),
+        LayerConfig::Retry(RetryConfig {
+            attempts: 3,
+            backoff: Backoff::Exponential {
+                initial: ms(50),
+                factor: 2.0,
+                max: ms(1_000),
+            },
+            jitter: Jitter::Full,
+            retry_on: default_retry_on(),
+            budget: Some(config_ratio(Duration::from_secs(10))),
+        }),
+        LayerConfig::CircuitBreaker(BreakerConfig {
+            scope,
+            ..breaker(Window::Count(100))
+        }),
+        LayerConfig::Bulkhead(BulkheadConfig {
+            max_concurrent: 25,
+            queue: 10,
+            max_wait: None,
+            scope,
+        }),
+        LayerConfig::Timeout(Span::Constant(ms(300))),
+    ];
+    run(bencher, layers);
+}

@@ -1,0 +1,318 @@
+//! Cases that other implementations are tested with, each naming its source file: what they decide,
+//! the policies here decide.
+//!
+//! `tests/data/policy_vectors.json` also holds cases of policies that do not exist here; `ran`
+//! counts those that were run, so that none falls out unseen.
+
+use crate::config::*;
+use crate::layer::Layer;
+use crate::window::{Limits, Window as CallWindow};
+use crate::{
+    Action, Actions, BreakerState, CircuitBreaker, Codel, Env, Frame, Outcome, Pipeline,
+    RetryBudget,
+};
+use clock::{Duration, Instant};
+use serde_json::Value;
+
+#[test]
+fn the_cases_of_others_come_out_the_same() {
+    let text = include_str!("tests/data/policy_vectors.json");
+    let cases: Vec<Value> = serde_json::from_str(text).expect("the file is JSON");
+    let mut ran = 0;
+    for case in &cases {
+        let id = case["id"].as_str().expect("a case has a name");
+        let run: fn(&Value) = match id {
+            "aws-std-v2.1: Shared multi-threaded scenarios" => shared_quota,
+            // Costs by the kind of failure, delays that the server asks for, and long polling.
+            _ if ["Throttling", "retry-after", "Long-polling"]
+                .iter()
+                .any(|w| id.contains(w)) =>
+            {
+                continue;
+            }
+            _ if id.starts_with("aws-std") => aws_standard,
+            "r4j-cb-failure-rate" => resilience4j_breaker,
+            "r4j-fixed-window-4" | "r4j-time-window-5s" => resilience4j_window,
+            "grpc-backoff" => grpc_backoff,
+            "codel-basic" => codel,
+            "finagle-budget" => finagle_budget,
+            _ => continue,
+        };
+        run(case);
+        ran += 1;
+    }
+    assert_eq!(ran, 21);
+}
+
+struct NoChance;
+
+impl Env for NoChance {
+    fn random(&mut self) -> u64 {
+        unreachable!("the cases are without jitter")
+    }
+    fn sample(&mut self, _source: u32) -> Duration {
+        Duration::ZERO
+    }
+    fn target(&mut self) -> u32 {
+        0
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().expect("a number")
+}
+
+fn cost(case: &Value) -> f64 {
+    let id = case["id"].as_str().unwrap_or_default();
+    if id.starts_with("aws-std-v2.0") {
+        5.0
+    } else {
+        14.0
+    }
+}
+
+/// The SDKs give back, after a retry that succeeded, what that retry took; in these cases every
+/// success is one of a retry, so the cost is the refund.
+fn quota(case: &Value) -> crate::config::RetryBudget {
+    let cost = cost(case);
+    let capacity = case["given"]["initial_retry_tokens"]
+        .as_f64()
+        .unwrap_or(500.0);
+    crate::config::RetryBudget::Tokens {
+        capacity,
+        cost,
+        refund: cost,
+    }
+}
+
+fn aws_standard(case: &Value) {
+    let given = &case["given"];
+    let max = Duration::from_secs_f64(given["max_backoff_time"].as_f64().unwrap_or(20.0));
+    let initial = Duration::from_millis(if cost(case) == 5.0 { 1_000 } else { 50 });
+    let layers = vec![LayerConfig::Retry(RetryConfig {
+        attempts: given["max_attempts"].as_u64().unwrap_or(3) as u32,
+        backoff: Backoff::Exponential {
+            initial,
+            factor: 2.0,
+            max,
+        },
+        jitter: Jitter::None,
+        retry_on: default_retry_on(),
+        budget: Some(quota(case)),
+    })];
+    let mut pipeline = Pipeline::new(&PolicyConfig { layers }, 1);
+    let mut frames = [Frame::default(); 2];
+    let mut now = Instant::ZERO;
+    let (env, mut out) = (&mut NoChance, Actions::new());
+    for step in case["steps"].as_array().expect("steps") {
+        if frames == [Frame::default(); 2] {
+            pipeline.start(now, 0, &mut frames, env, &mut out);
+        }
+        let Some(&Action::Send(attempt)) = out.as_slice().last() else {
+            panic!("{}: nothing was sent but {out:?}", case["id"])
+        };
+        out.clear();
+        let success = step["response"]["status_code"] == 200;
+        let outcome = if success {
+            Outcome::Success
+        } else {
+            Outcome::Error
+        };
+        pipeline.on_attempt_end(now, 0, &mut frames, attempt, outcome, env, &mut out);
+
+        let expected = &step["expected"];
+        let actions = match expected["outcome"].as_str() {
+            Some("retry_request") => {
+                let delay = Duration::from_secs_f64(number(&expected["delay"]));
+                vec![Action::SetTimer(0, now + delay)]
+            }
+            Some("success") => vec![Action::Finish(Outcome::Success)],
+            _ => vec![Action::Finish(Outcome::Error)],
+        };
+        assert_eq!(out.as_slice(), actions, "{}: {step}", case["id"]);
+        out.clear();
+        match actions[0] {
+            Action::SetTimer(timer, at) => {
+                now = at;
+                pipeline.on_timer(now, 0, &mut frames, timer, env, &mut out);
+            }
+            _ => frames = [Frame::default(); 2],
+        }
+        let Layer::Retry(retry) = &mut pipeline.layers[0] else {
+            panic!("it is a retry")
+        };
+        assert_eq!(
+            retry.balance(now),
+            number(&expected["retry_quota"]),
+            "{}",
+            case["id"]
+        );
+    }
+}
+
+/// Two calls that share a quota, in the order in which their steps are told by the quota.
+fn shared_quota(case: &Value) {
+    let mut budget = RetryBudget::new(quota(case));
+    let now = Instant::ZERO;
+    let mut steps: Vec<&Value> = case["steps"]
+        .as_array()
+        .expect("threads")
+        .iter()
+        .flat_map(|t| t.as_array().unwrap())
+        .collect();
+    steps.sort_by(|a, b| {
+        let done = |step: &Value| step["expected"]["outcome"] == "success";
+        let left = |step: &Value| number(&step["expected"]["retry_quota"]);
+        done(a).cmp(&done(b)).then(if done(a) {
+            left(a).total_cmp(&left(b))
+        } else {
+            left(b).total_cmp(&left(a))
+        })
+    });
+    for step in steps {
+        if step["expected"]["outcome"] == "success" {
+            budget.success();
+        } else {
+            assert!(budget.withdraw(now));
+        }
+        assert_eq!(
+            budget.balance(now),
+            number(&step["expected"]["retry_quota"])
+        );
+    }
+    assert_eq!(budget.balance(now), number(&case["expected_final_quota"]));
+}
+
+fn resilience4j_breaker(case: &Value) {
+    let given = &case["given"];
+    let seconds = given["window_s"].as_u64().expect("seconds");
+    let mut breaker = CircuitBreaker::new(&BreakerConfig {
+        window: Window::Time {
+            length: Duration::from_secs(seconds),
+            buckets: seconds as u32,
+        },
+        failure_rate: number(&given["failure_rate"]) / 100.0,
+        minimum_calls: given["min_calls"].as_u64().expect("a count") as u32,
+        slow_call: None,
+        open_for: Duration::from_secs(60),
+        half_open_calls: 10,
+        scope: Scope::Service,
+    });
+    let now = Instant::ZERO;
+    for step in case["steps"].as_array().expect("steps") {
+        let permit = breaker.admit(now).expect("it is closed");
+        let outcome = if step[0] == "E" {
+            Outcome::Error
+        } else {
+            Outcome::Success
+        };
+        breaker.record(now, permit, outcome);
+        let open = step[1] == "OPEN";
+        let state = if open {
+            BreakerState::Open
+        } else {
+            BreakerState::Closed
+        };
+        assert_eq!(breaker.state(now), state, "{step}");
+        if open {
+            let until = now + Duration::from_secs_f64(number(&step[2]));
+            assert_eq!(breaker.state(until), BreakerState::Open);
+            assert_eq!(
+                breaker.state(until + Duration::from_nanos(1)),
+                BreakerState::HalfOpen
+            );
+        }
+    }
+}
+
+fn resilience4j_window(case: &Value) {
+    let given = &case["given"];
+    let config = match given["window_s"].as_u64() {
+        Some(s) => Window::Time {
+            length: Duration::from_secs(s),
+            buckets: s as u32,
+        },
+        None => Window::Count(given["window"].as_u64().expect("a count") as u32),
+    };
+    let mut window = CallWindow::new(config, u32::MAX);
+    let never = Limits {
+        failure_rate: 2.0,
+        slow_rate: None,
+    };
+    let column = |name: &str| {
+        let names = case["columns"].as_array().expect("columns");
+        names.iter().position(|n| n == name)
+    };
+    let mut now = Instant::ZERO;
+    for step in case["steps"].as_array().expect("steps") {
+        let cell = |name| column(name).map(|i| &step[i]);
+        if let Some(pause) = cell("advance_ms_before").and_then(Value::as_u64) {
+            now += Duration::from_millis(pause);
+        }
+        let failed = cell("outcome").expect("an outcome") == "E";
+        assert!(!window.record(now, failed, false, never));
+        let sum = window.sum(now);
+        assert_eq!(cell("total"), Some(&Value::from(sum.total)), "{step}");
+        assert_eq!(cell("failed"), Some(&Value::from(sum.failed)), "{step}");
+        assert_eq!(
+            cell("ok"),
+            Some(&Value::from(sum.total - sum.failed)),
+            "{step}"
+        );
+    }
+}
+
+fn grpc_backoff(case: &Value) {
+    let given = &case["given"];
+    let ms = |value: &Value| Duration::from_millis(value.as_u64().expect("milliseconds"));
+    let backoff = Backoff::Exponential {
+        initial: ms(&given["initial"]),
+        factor: number(&given["mult"]),
+        max: ms(&given["max"]),
+    };
+    let mut half = || (number(&given["random"]) * 2f64.powi(64)) as u64;
+    for (n, expected) in (1..).zip(case["steps"].as_array().expect("steps")) {
+        let delay = crate::backoff::delay(backoff, Jitter::Ratio(0.2), n, None, &mut half);
+        assert_eq!(delay, ms(expected), "retry {n}");
+    }
+}
+
+fn codel(case: &Value) {
+    let ms = |value: &Value| Duration::from_millis(value.as_u64().expect("milliseconds"));
+    let (target, interval) = (
+        ms(&case["given"]["target_ms"]),
+        ms(&case["given"]["interval_ms"]),
+    );
+    let mut codel = Codel::new(crate::config::Codel { target, interval });
+    let mut now = Instant::ZERO;
+    for step in case["steps"].as_array().expect("steps") {
+        now += ms(&step[0]);
+        assert_eq!(
+            Some(codel.observe(now, ms(&step[1]))),
+            step[2].as_bool(),
+            "{step}"
+        );
+    }
+}
+
+fn finagle_budget(case: &Value) {
+    let given = &case["given"];
+    for step in case["steps"].as_array().expect("steps") {
+        let mut budget = RetryBudget::new(crate::config::RetryBudget::Ratio {
+            ratio: number(&step[0]),
+            min_per_second: number(&given["min_per_sec"]),
+            ttl: Duration::from_secs(given["ttl_s"].as_u64().expect("seconds")),
+        });
+        let calls = given["n"].as_u64().expect("a count");
+        let retries = (0..calls)
+            .filter(|_| {
+                budget.deposit(Instant::ZERO);
+                budget.withdraw(Instant::ZERO)
+            })
+            .count();
+        assert!(
+            (retries as f64 - number(&step[1])).abs() <= 1.0,
+            "{step}: {retries}"
+        );
+    }
+}
