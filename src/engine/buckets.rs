@@ -63,3 +63,11 @@ impl Chunks {
         }
     }
 }
+
+#[cfg(test)]
+impl Chunks {
+    /// How much was ever needed at once.
+    pub(crate) fn held(&self) -> usize {
+        self.all.capacity() + self.free.capacity()
+    }
+}

@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 
 use clock::{Duration, Instant};
 
+use crate::event::{Payload, Stamp};
 use crate::fel::FutureEventList;
-use crate::key::{self, Payload, RESERVED, SEQ_END, Stamp, TIME_END};
+use crate::key::{self, RESERVED, SEQ_END, TIME_END};
 use crate::ladder::Ladder;
 use crate::random::mix;
 use crate::timers::{self, Fifo, TimerClass};
@@ -200,5 +201,46 @@ impl<E: Payload> Engine<E> {
 impl<E: Payload> Default for Engine<E> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Copy, Clone, PartialEq, Debug)]
+    struct Event(u32);
+
+    impl Payload for Event {
+        fn pack(self) -> u32 {
+            self.0
+        }
+        fn unpack(bits: u32) -> Self {
+            Self(bits)
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_numbers_is_announced_and_reached_in_order() {
+        let mut engine = Engine::new();
+        engine.seq = SEQ_END - SEQ_RESERVE;
+        assert!(!engine.exhausted());
+        engine.schedule(Instant::ZERO, Event(1));
+        assert!(engine.exhausted());
+        engine.seq = SEQ_END - 1;
+        engine.schedule(Instant::ZERO, Event(2));
+        let mut next = || engine.next(Instant::NEVER, |_, _| true).map(|e| e.0);
+        assert_eq!(
+            [next(), next(), next()],
+            [Some(Event(1)), Some(Event(2)), None]
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "2^36 events")]
+    fn a_number_is_never_given_twice() {
+        let mut engine = Engine::new();
+        engine.seq = SEQ_END;
+        engine.schedule(Instant::ZERO, Event(1));
     }
 }

@@ -275,3 +275,204 @@ impl Rung {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::heap::Heap;
+
+    /// A list and its oracle, fed alike.
+    #[derive(Default)]
+    struct Twins {
+        ladder: Ladder,
+        heap: Heap,
+        now: u64,
+        seq: u64,
+    }
+
+    impl Twins {
+        fn push(&mut self, delay: u64) {
+            let time = (self.now + delay).min(TIME_END - 1);
+            let key = key::pack(time, self.seq, self.seq as u32);
+            self.seq += 1;
+            self.push_key(key);
+        }
+
+        fn push_key(&mut self, key: u128) {
+            self.ladder.push(key);
+            self.heap.push(key);
+            assert_eq!(self.ladder.len(), self.heap.len());
+        }
+
+        fn pop(&mut self, bound: u128) -> Option<u128> {
+            let expected = self.heap.pop_before(bound);
+            assert_eq!(self.ladder.pop_before(bound), expected);
+            if let Some(key) = expected {
+                self.now = key::time(key);
+            }
+            expected
+        }
+
+        fn drain(&mut self) {
+            while self.pop(u128::MAX).is_some() {}
+            assert_eq!(self.ladder.len(), 0);
+        }
+    }
+
+    /// Delays of every scale, many of them equal.
+    fn delay() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            4 => 0..100_u64,
+            2 => Just(0),
+            2 => Just(1_000_000),
+            2 => 0..10_000_000_u64,
+            1 => (0..59_u32).prop_map(|bit| 1 << bit),
+            1 => Just(TIME_END - 1),
+        ]
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(u64),
+        Burst(u16, u64, u64),
+        Pop(u16),
+        PopUntil(u64),
+        Hold(u16, u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => delay().prop_map(Step::Push),
+            2 => (1..400_u16, delay(), delay()).prop_map(|(n, a, b)| Step::Burst(n, a, b)),
+            3 => (1..300_u16).prop_map(Step::Pop),
+            1 => delay().prop_map(Step::PopUntil),
+            2 => (1..500_u16, delay()).prop_map(|(n, d)| Step::Hold(n, d)),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn keys_come_out_as_from_a_heap(steps in prop::collection::vec(step(), 1..60)) {
+            let mut twins = Twins::default();
+            for step in steps {
+                match step {
+                    Step::Push(delay) => twins.push(delay),
+                    Step::Burst(n, first, spread) => {
+                        for i in 0..u64::from(n) {
+                            twins.push(first + i * 7919 % u64::from(n) * (spread / 1000));
+                        }
+                    }
+                    Step::Pop(n) => {
+                        for _ in 0..n {
+                            twins.pop(u128::MAX);
+                        }
+                    }
+                    Step::PopUntil(delay) => {
+                        let bound = key::bound_after(twins.now + delay);
+                        while twins.pop(bound).is_some() {}
+                    }
+                    Step::Hold(n, delay) => {
+                        for i in 0..u64::from(n) {
+                            twins.pop(u128::MAX);
+                            twins.push(delay / (1 + i % 5));
+                        }
+                    }
+                }
+            }
+            twins.drain();
+        }
+    }
+
+    #[test]
+    fn a_large_population_turns_over() {
+        let mut twins = Twins::default();
+        let mut x = 1_u64;
+        let mut delay = move || {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            x >> 40
+        };
+        for _ in 0..20_000 {
+            twins.push(delay());
+        }
+        for i in 0..200_000 {
+            twins.pop(u128::MAX);
+            // Now and then none follows, or two do.
+            for _ in 0..(i % 3) {
+                twins.push(delay());
+            }
+        }
+        twins.drain();
+    }
+
+    #[test]
+    fn many_events_of_one_time_each_schedule_another() {
+        let mut twins = Twins::default();
+        for _ in 0..50_000 {
+            twins.push(1_000);
+        }
+        for _ in 0..50_000 {
+            twins.pop(u128::MAX);
+            twins.push(0);
+        }
+        twins.drain();
+        assert_eq!(twins.now, 1_000);
+    }
+
+    #[test]
+    fn an_older_number_may_come_late() {
+        // As the sentinels of timers do: the key is ahead of the list, its number is not new.
+        let mut twins = Twins::default();
+        for _ in 0..1_000 {
+            twins.push(10);
+            twins.seq += 9;
+        }
+        for i in 0..1_000 {
+            let key = twins.pop(u128::MAX).expect("there are more");
+            if i % 2 == 0 {
+                twins.push_key(key::pack(10, key::seq(key) + 5, 0));
+            }
+        }
+        twins.drain();
+    }
+
+    #[test]
+    fn times_that_double_need_no_more_than_a_rung_each() {
+        let mut twins = Twins::default();
+        for bit in 0..60 {
+            for _ in 0..100 {
+                twins.push((1 << bit) - 1);
+            }
+        }
+        twins.drain();
+        assert!(twins.ladder.rungs.len() <= 60);
+    }
+
+    #[test]
+    fn nothing_is_allocated_once_warm() {
+        let mut ladder = Ladder::default();
+        let mut seq = 0;
+        let mut turn = |ladder: &mut Ladder, now: u64| {
+            seq += 1;
+            ladder.push(key::pack(now + seq * 7919 % 100_000, seq, 0));
+        };
+        for _ in 0..5_000 {
+            turn(&mut ladder, 0);
+        }
+        let held = |l: &Ladder| {
+            let rungs: usize = l.rungs.iter().map(|r| r.buckets.capacity()).sum();
+            l.bottom.capacity() + l.spill.capacity() + l.top.capacity() + l.chunks.held() + rungs
+        };
+        let mut warm = 0;
+        for i in 0..400_000 {
+            let key = ladder.pop_before(u128::MAX).expect("it holds 5000");
+            turn(&mut ladder, key::time(key));
+            if i == 200_000 {
+                warm = held(&ladder);
+            }
+        }
+        assert_eq!(held(&ladder), warm);
+    }
+}

@@ -9,6 +9,7 @@
 //! requests and policies live above it.
 
 mod buckets;
+mod event;
 mod event_loop;
 mod fel;
 #[cfg(test)]
@@ -20,8 +21,8 @@ mod sampler;
 mod timers;
 mod ziggurat;
 
+pub use event::{Payload, Stamp};
 pub use event_loop::Engine;
-pub use key::{Payload, Stamp};
 pub use random::{Bits, Keyed, Stream, stream_key};
 pub use sampler::{Mixture, Sampler};
 pub use timers::TimerClass;

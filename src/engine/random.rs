@@ -13,7 +13,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// 2^64 divided by the golden ratio, odd: the step of `SplitMix64`.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-/// Sets the keys of children apart from the draws of their parent (bits of the square root of 2).
+/// The step of the walk over the keys of children, apart from that of the draws (bits of the square
+/// root of 2, odd).
 const CHILD: u64 = 0x6A09_E667_F3BC_C909;
 
 /// A 64-bit finaliser: every output bit depends on every input bit. Stafford's variant 13 ("Better
