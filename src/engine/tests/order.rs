@@ -149,6 +149,8 @@ struct World {
 }
 
 const SLOTS: u32 = 40;
+/// Follows itself, so that no world dies out.
+const PULSE: Event = Event(2 * SLOTS);
 
 impl World {
     fn new(seed: u64, timeouts: &[u64], plain: bool) -> Self {
@@ -163,6 +165,7 @@ impl World {
         for i in 0..8 {
             engine.schedule(at(i / 3), Event(SLOTS + i as u32));
         }
+        engine.schedule(at(0), PULSE);
         Self {
             engine,
             classes,
@@ -189,6 +192,10 @@ impl World {
                 *slot = Stamp::NONE;
             }
             self.seen.push((self.engine.now().as_nanos(), event.0));
+            if event == PULSE {
+                let when = self.engine.now() + Duration::from_nanos(7);
+                self.engine.schedule(when, PULSE);
+            }
             self.react();
         }
         self.seen
