@@ -1,1 +1,68 @@
-//! Results as text, CSV and charts.
+//! Results for people: the page in the terminal, CSV for spreadsheets and notebooks, charts for
+//! slides.
+//!
+//! Everything here turns a [`study::record::RunRecord`] into text or bytes. It touches no disk and
+//! no terminal, and the same record gives the same bytes.
+
+pub mod chart;
+pub mod csv_files;
+#[cfg(test)]
+mod fixture;
+mod share;
+mod sparkline;
+mod style;
+mod table;
+pub mod text;
+mod units;
+
+pub use style::Style;
+
+use study::record::RunRecord;
+
+/// A file of a run: its name, without a folder, and what is in it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct File {
+    /// `summary.csv`, `latency.png`, ….
+    pub name: String,
+    /// Its contents.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a run could not be written down; always a failure of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A table could not be formed.
+    #[error("cannot form a CSV table: {0}")]
+    Csv(#[from] csv::Error),
+    /// A chart could not be drawn.
+    #[error("cannot draw a chart: {0}")]
+    Chart(String),
+}
+
+/// Every table and chart of a run, in the order in which people look for them.
+///
+/// # Errors
+/// When a table or a chart cannot be formed, which is a defect of this crate.
+pub fn files(record: &RunRecord) -> Result<Vec<File>, Error> {
+    let mut files = vec![
+        File {
+            name: "summary.csv".into(),
+            bytes: csv_files::summary(record)?,
+        },
+        File {
+            name: "timeseries.csv".into(),
+            bytes: csv_files::timeseries(record)?,
+        },
+    ];
+    for chart in chart::all(record)? {
+        files.push(File {
+            name: format!("{}.svg", chart.name),
+            bytes: chart.svg.into_bytes(),
+        });
+        files.push(File {
+            name: format!("{}.png", chart.name),
+            bytes: chart.png,
+        });
+    }
+    Ok(files)
+}

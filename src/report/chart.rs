@@ -1,0 +1,63 @@
+//! The three charts of a run, ready for a slide: latency over time, availability over time, and
+//! the tail of the latency.
+//!
+//! A chart is drawn once, as SVG; its letters are then turned into outlines, so that it looks the
+//! same where the font is missing, and the PNG is made from that. It knows nothing of files.
+
+mod availability;
+mod canvas;
+mod cast;
+mod ccdf;
+mod font;
+mod frame;
+mod image;
+mod labels;
+mod latency;
+mod points;
+mod scale;
+mod theme;
+
+use crate::Error;
+use study::record::RunRecord;
+
+/// A chart in its two forms.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Chart {
+    /// `latency`, `availability` or `ccdf`: its file's name without the ending.
+    pub name: &'static str,
+    /// 1600 x 900, scales with its place, needs no font.
+    pub svg: String,
+    /// 1600 x 900 pixels.
+    pub png: Vec<u8>,
+}
+
+/// All charts of a run: `latency`, `availability`, `ccdf`.
+///
+/// # Errors
+/// When a chart cannot be drawn, which is a defect of this crate.
+pub fn all(record: &RunRecord) -> Result<Vec<Chart>, Error> {
+    let fonts = image::fonts();
+    let drawings: [(_, fn(&RunRecord) -> Result<Sketch, Error>); 3] = [
+        ("latency", latency::draw),
+        ("availability", availability::draw),
+        ("ccdf", ccdf::draw),
+    ];
+    drawings
+        .into_iter()
+        .map(|(name, draw)| {
+            let (svg, png) = image::finish(&draw(record)?, &fonts)?;
+            Ok(Chart { name, svg, png })
+        })
+        .collect()
+}
+
+/// A chart as it is drawn, its letters not yet outlines.
+pub(crate) struct Sketch {
+    /// What it shows, for those who cannot see it.
+    pub(crate) title: String,
+    /// SVG with text.
+    pub(crate) svg: String,
+}
+
+#[cfg(test)]
+mod tests;

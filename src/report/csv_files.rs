@@ -1,0 +1,239 @@
+//! Results as tidy tables: one figure per row, or one window and subject per row. Numbers keep
+//! every digit; what was not measured is an empty cell.
+//!
+//! `summary.csv`: `scope,name,metric,mean,low,high,unit`, with scope `workload`, `service` or
+//! `call`. Counts are sums over replications and have no interval.
+//!
+//! `timeseries.csv`: `time_s,scope,name,rate,goodput,degraded,failed_KIND…,p50_ms,p99_ms,
+//! queue_length,utilization,breakers_open`, where `time_s` is the start of the window and rates
+//! are per second. For a service, `rate` counts arrivals, `goodput` answers, and
+//! `failed_rejected` refusals; for a call, only `breakers_open` is filled.
+
+use crate::Error;
+use std::collections::{BTreeMap, BTreeSet};
+use study::record::{Estimate, LatencyRecord, RunRecord, Series};
+
+/// The kinds that have a column in every file, so that the files of two runs can be joined; others
+/// follow when they occur.
+const KINDS: [&str; 5] = ["timeout", "rejected", "unavailable", "error", "aborted"];
+
+/// `summary.csv`.
+///
+/// # Errors
+/// When the table cannot be formed, which is a defect of this crate.
+pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
+    let mut table = Summary {
+        writer: csv::Writer::from_writer(Vec::new()),
+    };
+    table
+        .writer
+        .write_record(["scope", "name", "metric", "mean", "low", "high", "unit"])?;
+    for (name, w) in &record.workloads {
+        let mut subject = table.subject("workload", name);
+        subject.count("issued", w.issued)?;
+        subject.count("succeeded", w.succeeded)?;
+        subject.count("degraded", w.degraded)?;
+        subject.count("in_flight", w.in_flight)?;
+        subject.failures(&w.failed)?;
+        subject.figure("availability", &w.availability, "ratio")?;
+        subject.figure("throughput", &w.throughput, "1/s")?;
+        for (metric, estimate) in quantiles(&w.latency_ms) {
+            subject.figure(metric, estimate, "ms")?;
+        }
+    }
+    for (name, s) in &record.services {
+        let mut subject = table.subject("service", name);
+        subject.figure("utilization", &s.utilization, "ratio")?;
+        subject.count("arrivals", s.arrivals)?;
+        subject.count("completed", s.completed)?;
+        subject.count("refused", s.refused)?;
+        subject.figure("queue_length.mean", &s.queue_length.mean, "requests")?;
+        subject.figure("queue_length.max", &s.queue_length.max, "requests")?;
+        subject.figure("wait.mean", &s.wait_ms.mean, "ms")?;
+        subject.figure("wait.p99", &s.wait_ms.p99, "ms")?;
+        subject.figure("wasted", &s.wasted, "ratio")?;
+    }
+    for (name, c) in &record.calls {
+        let mut subject = table.subject("call", name);
+        subject.count("calls", c.calls)?;
+        subject.count("attempts", c.attempts)?;
+        let amplification = Estimate {
+            mean: c.amplification,
+            low: None,
+            high: None,
+        };
+        subject.figure("amplification", &amplification, "ratio")?;
+        subject.count("succeeded", c.succeeded)?;
+        subject.count("degraded", c.degraded)?;
+        subject.count("in_flight", c.in_flight)?;
+        subject.failures(&c.failed)?;
+    }
+    finish(table.writer)
+}
+
+/// `timeseries.csv`.
+///
+/// # Errors
+/// When the table cannot be formed, which is a defect of this crate.
+pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
+    let series = &record.series;
+    let kinds = kinds(series);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = kinds.iter().map(|kind| format!("failed_{kind}"));
+    writer.write_record(
+        ["time_s", "scope", "name", "rate", "goodput", "degraded"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(failed)
+            .chain(
+                [
+                    "p50_ms",
+                    "p99_ms",
+                    "queue_length",
+                    "utilization",
+                    "breakers_open",
+                ]
+                .map(str::to_owned),
+            ),
+    )?;
+    let windows = windows(series);
+    for window in 0..windows {
+        // To the nanosecond: 0.3, not 0.30000000000000004.
+        let time = ((window as f64 * series.window_s * 1e9).round() / 1e9).to_string();
+        let at = |values: &[f64]| values.get(window).copied().map_or(String::new(), number);
+        for (name, w) in &series.workloads {
+            let failed = kinds
+                .iter()
+                .map(|kind| w.failed.get(kind).map_or("0".to_owned(), |v| at(v)));
+            writer.write_record(
+                [time.clone(), "workload".into(), name.clone()]
+                    .into_iter()
+                    .chain([at(&w.issued), at(&w.goodput), at(&w.degraded)])
+                    .chain(failed)
+                    .chain([at(&w.p50_ms), at(&w.p99_ms)])
+                    .chain(std::iter::repeat_n(String::new(), 3)),
+            )?;
+        }
+        for (name, s) in &series.services {
+            let failed = kinds.iter().map(|kind| match *kind {
+                "rejected" => at(&s.refused),
+                _ => String::new(),
+            });
+            writer.write_record(
+                [time.clone(), "service".into(), name.clone()]
+                    .into_iter()
+                    .chain([at(&s.arrivals), at(&s.completed), String::new()])
+                    .chain(failed)
+                    .chain([String::new(), String::new()])
+                    .chain([at(&s.queue_length), at(&s.utilization), String::new()]),
+            )?;
+        }
+        for (name, open) in &series.breakers {
+            let blanks = 3 + kinds.len() + 4;
+            writer.write_record(
+                [time.clone(), "call".into(), name.clone()]
+                    .into_iter()
+                    .chain(std::iter::repeat_n(String::new(), blanks))
+                    .chain([at(open)]),
+            )?;
+        }
+    }
+    finish(writer)
+}
+
+struct Summary {
+    writer: csv::Writer<Vec<u8>>,
+}
+
+impl Summary {
+    fn subject<'a>(&'a mut self, scope: &'static str, name: &'a str) -> Subject<'a> {
+        Subject {
+            writer: &mut self.writer,
+            scope,
+            name,
+        }
+    }
+}
+
+struct Subject<'a> {
+    writer: &'a mut csv::Writer<Vec<u8>>,
+    scope: &'static str,
+    name: &'a str,
+}
+
+impl Subject<'_> {
+    fn row(&mut self, metric: &str, values: [String; 3], unit: &str) -> Result<(), Error> {
+        let [mean, low, high] = values;
+        self.writer
+            .write_record([self.scope, self.name, metric, &mean, &low, &high, unit])?;
+        Ok(())
+    }
+
+    fn count(&mut self, metric: &str, n: u64) -> Result<(), Error> {
+        self.row(
+            metric,
+            [n.to_string(), String::new(), String::new()],
+            "count",
+        )
+    }
+
+    fn failures(&mut self, failed: &BTreeMap<&'static str, u64>) -> Result<(), Error> {
+        self.count("failed", failed.values().sum())?;
+        for (kind, n) in failed {
+            self.count(&format!("failed.{kind}"), *n)?;
+        }
+        Ok(())
+    }
+
+    fn figure(&mut self, metric: &str, estimate: &Estimate, unit: &str) -> Result<(), Error> {
+        let cell = |value: Option<f64>| value.map_or(String::new(), number);
+        self.row(
+            metric,
+            [cell(estimate.mean), cell(estimate.low), cell(estimate.high)],
+            unit,
+        )
+    }
+}
+
+fn quantiles(latency: &LatencyRecord) -> [(&'static str, &Estimate); 7] {
+    [
+        ("latency.mean", &latency.mean),
+        ("latency.p50", &latency.p50),
+        ("latency.p90", &latency.p90),
+        ("latency.p95", &latency.p95),
+        ("latency.p99", &latency.p99),
+        ("latency.p99_9", &latency.p99_9),
+        ("latency.max", &latency.max),
+    ]
+}
+
+fn kinds(series: &Series) -> Vec<&'static str> {
+    let seen: BTreeSet<&'static str> = series
+        .workloads
+        .values()
+        .flat_map(|w| w.failed.keys().copied())
+        .collect();
+    let others = seen.iter().copied().filter(|kind| !KINDS.contains(kind));
+    KINDS.into_iter().chain(others).collect()
+}
+
+fn windows(series: &Series) -> usize {
+    let workloads = series.workloads.values().map(|w| w.issued.len());
+    let services = series.services.values().map(|s| s.arrivals.len());
+    let breakers = series.breakers.values().map(Vec::len);
+    workloads.chain(services).chain(breakers).max().unwrap_or(0)
+}
+
+fn number(value: f64) -> String {
+    if value.is_finite() {
+        value.to_string()
+    } else {
+        String::new()
+    }
+}
+
+fn finish(writer: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, Error> {
+    writer
+        .into_inner()
+        .map_err(|error| Error::Csv(error.into_error().into()))
+}

@@ -1,0 +1,121 @@
+use super::{files, page};
+use crate::Style;
+use crate::fixture::{checkout, crowded, empty};
+use study::record::Violation;
+use unicode_width::UnicodeWidthStr;
+
+#[test]
+fn the_first_lines_are_the_verdict() {
+    let text = page(&checkout(), &Style::default());
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("✗ checkout: 1 of 4 objectives missed"));
+    assert_eq!(
+        lines.next(),
+        Some("  ✗ missed shoppers availability 99.34 % (target ≥ 99.9 %)")
+    );
+    assert_eq!(
+        lines.next(),
+        Some("  ✓ met    admins availability 99.934 % (target ≥ 99.9 %, unclear)")
+    );
+}
+
+#[test]
+fn without_objectives_it_says_so() {
+    let text = page(&empty(), &Style::default());
+    assert!(
+        text.starts_with("· checkout: no objective was set\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let mut record = crowded(12);
+    record.model = "a model ".repeat(40);
+    record.stopped = Some("a reason of many words ".repeat(12));
+    record.series.faults[0].label = "x".repeat(300);
+    for objective in &mut record.slo {
+        objective.workload = "w".repeat(300);
+    }
+    for name in ["a", "名前"] {
+        let call = record.calls["gateway->order.create"].clone();
+        record.calls.insert(name.repeat(100), call);
+    }
+    for style in [
+        Style::default(),
+        Style {
+            unicode: false,
+            ..Style::default()
+        },
+    ] {
+        let text = page(&record, &style);
+        for line in text.lines() {
+            assert!(line.width() <= 80, "{} columns: {line}", line.width());
+        }
+    }
+}
+
+#[test]
+fn plain_letters_are_plain() {
+    let style = Style {
+        unicode: false,
+        ..Style::default()
+    };
+    let text = page(&checkout(), &style);
+    assert!(text.is_ascii(), "{text}");
+}
+
+#[test]
+fn color_changes_no_letter() {
+    let style = Style {
+        color: true,
+        ..Style::default()
+    };
+    let colored = page(&checkout(), &style);
+    assert!(colored.contains("\u{1b}[1;31m"));
+    let mut bare = String::new();
+    let mut parts = colored.split('\u{1b}');
+    bare.push_str(parts.next().unwrap());
+    for part in parts {
+        bare.push_str(part.split_once('m').unwrap().1);
+    }
+    assert_eq!(bare, page(&checkout(), &Style::default()));
+}
+
+#[test]
+fn what_went_wrong_is_said() {
+    let mut record = checkout();
+    record.stopped = Some("interrupted".into());
+    record.violations.push(Violation {
+        checker: "atomicity".into(),
+        replication: 2,
+        at_s: 12.5,
+        event: 1_234,
+        what: "half a transaction".into(),
+    });
+    record.warnings.push("the warm-up could not be told".into());
+    record.workloads.get_mut("admins").unwrap().issued = 0;
+    let text = page(&record, &Style::default());
+    assert!(text.contains("! stopped early: interrupted;"));
+    assert!(text.contains("broken invariant (atomicity): half a transaction (at 12.5 s,"));
+    assert!(text.contains("! the warm-up could not be told\n"));
+    assert!(text.contains("! admins issued no request after the warm-up"));
+}
+
+#[test]
+fn calls_without_trouble_are_left_out() {
+    let text = page(&checkout(), &Style::default());
+    assert!(text.contains("gateway->order.create"));
+    assert!(text.contains("order->payment.charge"));
+    assert!(!text.contains("order->inventory.reserve"));
+}
+
+#[test]
+fn files_are_named_once() {
+    let names = ["summary.csv", "latency.svg", "latency.png"].map(str::to_owned);
+    let text = files("output/checkout", &names, &Style::default());
+    assert_eq!(
+        text,
+        "\nFiles\n  output/checkout\n    summary.csv  latency.{svg,png}\n"
+    );
+}
