@@ -11,10 +11,9 @@ use crate::slab::NONE;
 use crate::state::{Call, Doing, Peers, Strand};
 use crate::world::{Todo, World};
 use clock::{Duration, Instant};
-use engine::{Bits, Keyed, Sampler, Stamp};
+use engine::{Bits, Engine, Keyed, Sampler, Stamp, TimerClass};
 use model::Abandoned;
-use policy::balance::Usable;
-use policy::{Action, Actions, Env, Frame, Outcome};
+use policy::{Action, Env, Frame, Outcome, Sink, Usable};
 
 /// A workload's request that has ended.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +79,39 @@ fn pick(peers: &mut Peers, now: Instant, key: u64) -> u32 {
         .unwrap_or(NONE)
 }
 
+/// Does what a policy asks for: timers on the spot, the rest once the policy has returned.
+struct Hands<'a> {
+    engine: &'a mut Engine<Event>,
+    /// Those of the call, and the classes of those that are always set to the same span.
+    timers: &'a mut [Stamp],
+    classes: &'a [Option<TimerClass>],
+    /// The number of the first timer.
+    first: u32,
+    send: Option<u8>,
+    finish: Option<Outcome>,
+    /// What is asked for less often.
+    rest: &'a mut Vec<Action>,
+}
+
+impl Sink for Hands<'_> {
+    #[inline(always)]
+    fn push(&mut self, action: Action) {
+        match action {
+            Action::Send(attempt) if self.send.is_none() => self.send = Some(attempt),
+            Action::SetTimer(timer, at) => {
+                let event = Event::Timer(self.first + u32::from(timer));
+                self.timers[timer as usize] = match self.classes[timer as usize] {
+                    Some(class) => self.engine.arm(class, event),
+                    None => self.engine.schedule(at, event),
+                };
+            }
+            Action::CancelTimer(timer) => self.timers[timer as usize] = Stamp::NONE,
+            Action::Finish(outcome) => self.finish = Some(outcome),
+            Action::Send(_) | Action::Cancel(_) | Action::Wake(_) => self.rest.push(action),
+        }
+    }
+}
+
 impl World {
     /// Begins a call from `site` by the caller's instance number `local`.
     #[inline]
@@ -119,36 +151,8 @@ impl World {
     }
 
     /// Says a word about a call to its policy, and does what the policy answers.
-    #[inline]
+    #[inline(always)]
     fn decide<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32, word: Word) {
-        let mut actions = core::mem::take(&mut self.actions);
-        let mut call = call;
-        let mut word = word;
-        loop {
-            let picked = self.say(now, obs, call, word, &mut actions);
-            for action in &actions {
-                self.act(now, obs, call, action, picked);
-            }
-            actions.clear();
-            // Others may have been let in by what was given back.
-            match self.woken.pop_front() {
-                Some(other) => (call, word) = (other, Word::Wake),
-                None => break,
-            }
-        }
-        self.actions = actions;
-    }
-
-    /// Lets the policy of a call hear `word`; answers the instance that it asked for, if it did.
-    #[inline]
-    fn say<O: Observer>(
-        &mut self,
-        now: Instant,
-        obs: &mut O,
-        call: u32,
-        word: Word,
-        actions: &mut Actions,
-    ) -> u32 {
         let record = &mut self.calls[call];
         let channel = &mut self.channels[record.channel as usize];
         let first = call as usize * self.stride;
@@ -161,16 +165,26 @@ impl World {
             peers: &mut self.peers[channel.peers as usize],
             picked: NONE,
         };
+        let mut hands = Hands {
+            engine: &mut self.engine,
+            timers: &mut self.timers[first..first + channel.timers.len()],
+            classes: &channel.timers,
+            first: first as u32,
+            rest: &mut self.rest,
+            send: None,
+            finish: None,
+        };
         let pipeline = &mut channel.pipeline;
         match word {
-            Word::Start => pipeline.start(now, call, frames, &mut env, actions),
+            Word::Start => pipeline.start(now, call, frames, &mut env, &mut hands),
             Word::Ended(attempt, outcome) => {
-                pipeline.on_attempt_end(now, call, frames, attempt, outcome, &mut env, actions);
+                pipeline.on_attempt_end(now, call, frames, attempt, outcome, &mut env, &mut hands);
             }
-            Word::Timer(timer) => pipeline.on_timer(now, call, frames, timer, &mut env, actions),
-            Word::Wake => pipeline.on_wake(now, call, frames, &mut env, actions),
-            Word::Abandon => pipeline.abandon(now, call, frames, actions),
+            Word::Timer(timer) => pipeline.on_timer(now, call, frames, timer, &mut env, &mut hands),
+            Word::Wake => pipeline.on_wake(now, call, frames, &mut env, &mut hands),
+            Word::Abandon => pipeline.abandon(now, call, frames, &mut hands),
         }
+        let (send, finish, picked) = (hands.send, hands.finish, env.picked);
         if channel.breakers {
             let state = channel.pipeline.breaker_state().unwrap_or_default();
             if state != channel.stated {
@@ -178,34 +192,55 @@ impl World {
                 channel.stated = state;
             }
         }
-        env.picked
+        let rare = !self.rest.is_empty();
+        if rare {
+            self.give_up_attempts(now, obs, call);
+        }
+        if let Some(attempt) = send {
+            self.send(now, obs, call, attempt, picked);
+        }
+        if let Some(outcome) = finish {
+            self.end_call(now, obs, call, outcome);
+        }
+        if rare {
+            self.wake_others();
+        }
     }
 
-    #[inline]
-    fn act<O: Observer>(
-        &mut self,
-        now: Instant,
-        obs: &mut O,
-        call: u32,
-        action: Action,
-        picked: u32,
-    ) {
-        match action {
-            Action::Send(attempt) => self.send(now, obs, call, attempt, picked),
-            Action::SetTimer(timer, at) => {
-                let slot = call * self.stride as u32 + u32::from(timer);
-                let class = self.channels[self.calls[call].channel as usize].timers[timer as usize];
-                self.timers[slot as usize] = match class {
-                    Some(class) => self.engine.arm(class, Event::Timer(slot)),
-                    None => self.engine.schedule(at, Event::Timer(slot)),
-                };
+    /// Gives up the attempts that the policy no longer wants.
+    #[cold]
+    fn give_up_attempts<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32) {
+        let mut rest = core::mem::take(&mut self.rest);
+        rest.retain(|&action| match action {
+            Action::Cancel(attempt) => {
+                self.give_up(now, obs, call, attempt);
+                false
             }
-            Action::CancelTimer(timer) => {
-                self.timers[call as usize * self.stride + usize::from(timer)] = Stamp::NONE;
+            Action::Send(attempt) => {
+                // One more than is sent by the common way: parallel attempts.
+                self.send(now, obs, call, attempt, NONE);
+                false
             }
-            Action::Cancel(attempt) => self.give_up(now, obs, call, attempt),
-            Action::Wake(other) => self.woken.push_back(other),
-            Action::Finish(outcome) => self.end_call(now, obs, call, outcome),
+            _ => true,
+        });
+        self.rest = rest;
+    }
+
+    /// Others may have been let in by what was given back: they hear of it at this instant.
+    #[cold]
+    fn wake_others(&mut self) {
+        for action in self.rest.drain(..) {
+            if let Action::Wake(other) = action {
+                self.woken.push_back(other);
+                self.urgent = true;
+            }
+        }
+    }
+
+    /// Lets those go on who waited for what another call gave back.
+    pub(crate) fn wake<O: Observer>(&mut self, now: Instant, obs: &mut O) {
+        while let Some(call) = self.woken.pop_front() {
+            self.decide(now, obs, call, Word::Wake);
         }
     }
 
@@ -254,7 +289,7 @@ impl World {
         if !peers.only {
             peers.balancer.sent(now, picked);
         }
-        let instance = self.services[site.service as usize].first_instance + picked;
+        let instance = site.first_instance + picked;
         let strand = &mut self.strands[slot];
         strand.instance = instance;
         strand.doing = Doing::Travelling;
@@ -425,6 +460,7 @@ impl World {
         let edge = self.sites[record.site as usize].edge;
         obs.call_lost(now, edge as usize, record.started);
         self.abandoning.push(call);
+        self.urgent = true;
     }
 
     /// Ends the calls whose callers are gone. Put off, because giving up may stop further callers.

@@ -9,7 +9,7 @@ use crate::place::contains;
 use crate::sampler;
 use crate::slab::NONE;
 use crate::state::Doing;
-use crate::world::{Todo, World};
+use crate::world::World;
 use clock::Instant;
 use engine::{Keyed, Sampler, Stamp, Stream, stream_key};
 use model::{CrashMode, FaultKind, Model, Occurrence, Place};
@@ -371,9 +371,9 @@ impl World {
     /// What reached the instance while it was paused reaches it now.
     fn replay(&mut self, id: u32) {
         let deferred = core::mem::take(&mut self.instances[id as usize].deferred);
-        // The agenda hands out last what was put on it first.
+        self.urgent = true;
         for (event, stamp) in deferred.into_iter().rev() {
-            self.agenda.push(Todo::Replay(event, stamp));
+            self.replays.push((event, stamp));
         }
     }
 

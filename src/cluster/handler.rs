@@ -89,7 +89,15 @@ impl World {
                 }
                 Op::Repeat { times: 0, .. } => strand.pc += 1,
                 Op::Repeat { times, body } => {
-                    self.wait_for_branches(id, Fork { branches: NONE, running: 1, required: 1, rounds: times });
+                    self.wait_for_branches(
+                        id,
+                        Fork {
+                            branches: NONE,
+                            running: 1,
+                            required: 1,
+                            rounds: times,
+                        },
+                    );
                     let round = self.branch(id, body, 0);
                     self.agenda.push(Todo::Resume(round));
                     return;
@@ -220,7 +228,15 @@ impl World {
     fn fork(&mut self, id: u32, table: u32, require: u32) {
         let count = self.program.forks[table as usize].len();
         let running = count as u32;
-        self.wait_for_branches(id, Fork { branches: NONE, running, required: require, rounds: 0 });
+        self.wait_for_branches(
+            id,
+            Fork {
+                branches: NONE,
+                running,
+                required: require,
+                rounds: 0,
+            },
+        );
         // Begun in the order of the model: the agenda hands out last what was put on it first.
         for branch in (0..count).rev() {
             let start = self.program.forks[table as usize][branch];
@@ -282,7 +298,9 @@ impl World {
     /// Whether the strand was a round of a `repeat`, and goes on with the next one.
     fn next_round(&mut self, id: u32, parent: u32, outcome: Outcome) -> bool {
         let above = &self.strands[parent];
-        let Op::Repeat { times, body } = self.program.ops[above.pc as usize] else { return false };
+        let Op::Repeat { times, body } = self.program.ops[above.pc as usize] else {
+            return false;
+        };
         let fork = &mut self.forks[above.awaits];
         fork.rounds -= 1;
         if fork.rounds == 0 || outcome != Outcome::Success {

@@ -90,7 +90,7 @@ impl World {
         if instance.shared.is_none() {
             let service = &mut self.services[instance.service as usize];
             service.busy -= 1;
-            if instance.waiting == 0 {
+            if instance.waiting == 0 || instance.pauses > 0 {
                 obs.busy_workers(now, instance.service as usize, service.busy);
             }
         }

@@ -66,6 +66,9 @@ impl World {
                     }
                 }
             }
+            if self.is_full() {
+                return self.overflow();
+            }
             self.dispatch(now, obs, event, stamp);
             steps_left -= 1;
             while let Some(todo) = self.next_todo(now, obs) {
@@ -74,7 +77,7 @@ impl World {
                 if steps_left == 0 {
                     break;
                 }
-                if self.is_full() {
+                if steps_left.is_multiple_of(1024) && self.is_full() {
                     return self.overflow();
                 }
             }
@@ -101,11 +104,30 @@ impl World {
 
     #[inline]
     fn next_todo<O: Observer>(&mut self, now: Instant, obs: &mut O) -> Option<Todo> {
-        // Before anything else, so that nobody speaks to a caller who is gone.
-        if !self.abandoning.is_empty() {
-            self.abandon_calls(now, obs);
+        if self.urgent {
+            self.do_urgent(now, obs);
         }
         self.agenda.pop()
+    }
+
+    #[cold]
+    fn do_urgent<O: Observer>(&mut self, now: Instant, obs: &mut O) {
+        while self.urgent {
+            self.urgent = false;
+            // Before anything else, so that nobody speaks to a caller who is gone.
+            self.abandon_calls(now, obs);
+            self.wake(now, obs);
+            // What follows from a missed event is done before the next one.
+            if self.agenda.is_empty()
+                && let Some((event, stamp)) = self.replays.pop()
+            {
+                self.dispatch(now, obs, event, stamp);
+            }
+            self.urgent |= !self.replays.is_empty();
+            if !self.agenda.is_empty() {
+                break;
+            }
+        }
     }
 
     #[inline]
@@ -114,7 +136,6 @@ impl World {
             Todo::Deliver(strand) => self.deliver(now, obs, strand),
             Todo::Answer(strand) => self.receive(now, obs, strand),
             Todo::Resume(strand) => self.resume(now, obs, strand),
-            Todo::Replay(event, stamp) => self.dispatch(now, obs, event, stamp),
         }
     }
 

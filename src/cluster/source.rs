@@ -89,16 +89,23 @@ pub(crate) struct RateProcess {
     since: Instant,
     /// The last segment that began at or before `since`.
     segment: usize,
+    /// Nanoseconds per request, where the rate never changes.
+    steady: Option<f64>,
 }
 
 impl RateProcess {
     pub(crate) fn new(profile: RateProfile, even: bool) -> Self {
+        let steady = match profile.0[..] {
+            [only] if only.rate > 0.0 && only.ramp.is_zero() => Some(SECOND as f64 / only.rate),
+            _ => None,
+        };
         Self {
             profile,
             even,
             left: 0.0,
             since: Instant::ZERO,
             segment: 0,
+            steady,
         }
     }
 
@@ -110,15 +117,13 @@ impl RateProcess {
             engine::standard_exponential(stream)
         };
         self.since = now;
-        self.segment = self.segment_at(now);
         // A rate that never changes is the common case, and worth its short way.
-        if let [only] = self.profile.0[..]
-            && only.rate > 0.0
-            && only.ramp.is_zero()
+        if let Some(gap) = self.steady
+            && surge == 1.0
         {
-            let gap = self.left / (only.rate * surge) * SECOND as f64;
-            return Some(now + Duration::from_nanos_f64(gap));
+            return Some(now + Duration::from_nanos_f64(self.left * gap));
         }
+        self.segment = self.segment_at(now);
         self.due(surge)
     }
 

@@ -192,7 +192,6 @@ impl Instance {
 /// What all instances of a service have in common, and their sums.
 #[derive(Debug)]
 pub(crate) struct ServiceState {
-    pub(crate) first_instance: u32,
     pub(crate) instances: u32,
     pub(crate) startup: Sampler,
     /// Over all instances: waiting requests and busy workers (cores, where they are shared).
@@ -204,7 +203,8 @@ pub(crate) struct ServiceState {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) edge: u32,
-    pub(crate) service: u32,
+    /// Instance 0 of the service that it calls; the others follow.
+    pub(crate) first_instance: u32,
     /// First operation of the endpoint that it calls.
     pub(crate) entry: u32,
     /// The channel of caller instance 0; the others follow.

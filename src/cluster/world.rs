@@ -18,7 +18,7 @@ use model::{Model, PolicyId, Scheduling, Threading};
 use policy::Queue;
 use policy::balance::Balancer;
 use policy::config::PolicyConfig;
-use policy::{Actions, Frame, Pipeline};
+use policy::{Action, Frame, Pipeline};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What goes on at the present instant.
@@ -30,8 +30,6 @@ pub(crate) enum Todo {
     Answer(u32),
     /// A strand goes on.
     Resume(u32),
-    /// An event that a paused instance missed.
-    Replay(Event, Stamp),
 }
 
 /// One replication of a model: its state at the present instant.
@@ -40,6 +38,14 @@ pub struct World {
     pub(crate) engine: Engine<Event>,
     /// What is still to be done at this instant, the last first.
     pub(crate) agenda: Vec<Todo>,
+    /// Something rarer comes first: one of the three lists below is not empty.
+    pub(crate) urgent: bool,
+    /// Calls whose callers are gone.
+    pub(crate) abandoning: Vec<u32>,
+    /// Calls that another one has let in.
+    pub(crate) woken: VecDeque<u32>,
+    /// Events that a paused instance missed, the last first.
+    pub(crate) replays: Vec<(Event, Stamp)>,
     pub(crate) calls: Slab<Call>,
     pub(crate) strands: Slab<Strand>,
     pub(crate) forks: Slab<Fork>,
@@ -66,9 +72,8 @@ pub struct World {
     pub(crate) startups: u64,
     pub(crate) limits: Limits,
     // Buffers, empty between events but for `siblings`.
-    pub(crate) actions: Actions,
-    pub(crate) woken: VecDeque<u32>,
-    pub(crate) abandoning: Vec<u32>,
+    /// What a policy asked for besides what it asks for most often.
+    pub(crate) rest: Vec<Action>,
     /// Strands that wait for the worker of their request: (root, strand).
     pub(crate) siblings: VecDeque<(u32, u32)>,
     // For building policies anew.
@@ -77,6 +82,7 @@ pub struct World {
     /// By service: the channels and the peers of its first instance; those of the others follow.
     held: Vec<Held>,
     edges: Vec<Edge>,
+    first_instances: Vec<u32>,
 }
 
 /// What the instances of a service hold towards others, as numbers of the first instance's.
@@ -100,6 +106,10 @@ impl World {
         let mut world = Self {
             engine: Engine::new(),
             agenda: Vec::new(),
+            urgent: false,
+            abandoning: Vec::new(),
+            woken: VecDeque::new(),
+            replays: Vec::new(),
             calls: Slab::new(),
             strands: Slab::new(),
             forks: Slab::new(),
@@ -125,14 +135,13 @@ impl World {
             startup_key: stream_key(seed, replication, "services", "startup"),
             startups: 0,
             limits: Limits::default(),
-            actions: Actions::new(),
-            woken: VecDeque::new(),
-            abandoning: Vec::new(),
+            rest: Vec::new(),
             siblings: VecDeque::new(),
             policies: model.policies.iter().map(|p| p.config.clone()).collect(),
             balancers: model.services.iter().map(|s| s.balancer.clone()).collect(),
             held: vec![Held::default(); model.services.len()],
             edges: Vec::new(),
+            first_instances: first_instances(model),
         };
         world.lay_out(model, seed, replication);
         world.schedule_faults();
@@ -182,6 +191,7 @@ impl World {
         for (number, peers) in self.peers.iter_mut().enumerate() {
             peers.salt = stream_key(seed, replication, &number.to_string(), "balancer");
             let service = peers.service as usize;
+            peers.only = self.services[service].instances == 1;
             peers.balancer = Balancer::new(
                 &self.balancers[service],
                 self.services[service].instances,
@@ -259,7 +269,7 @@ impl World {
         let entry = self.program.entries[target.service][target.endpoint];
         self.sites.push(Site {
             edge,
-            service: target.service as u32,
+            first_instance: self.first_instances[target.service],
             entry,
             channels,
         });
@@ -331,18 +341,22 @@ struct Layout {
     channels: BTreeMap<(Caller, usize, Option<PolicyId>), u32>,
 }
 
+/// By service, the number of its instance 0.
+fn first_instances(model: &Model) -> Vec<u32> {
+    let firsts = model.services.iter().scan(0, |next, service| {
+        let first = *next;
+        *next += service.instances;
+        Some(first)
+    });
+    firsts.collect()
+}
+
 fn services(model: &Model) -> Vec<ServiceState> {
-    let mut first_instance = 0;
-    let services = model.services.iter().map(|service| {
-        let first = first_instance;
-        first_instance += service.instances;
-        ServiceState {
-            first_instance: first,
-            instances: service.instances,
-            startup: sampler::lower(&service.startup),
-            queued: 0,
-            busy: 0,
-        }
+    let services = model.services.iter().map(|service| ServiceState {
+        instances: service.instances,
+        startup: sampler::lower(&service.startup),
+        queued: 0,
+        busy: 0,
     });
     services.collect()
 }

@@ -37,6 +37,7 @@ pub(crate) struct Meter {
     gap_squares: f64,
 
     served: u64,
+    wait_sum: f64,
     waited_at_most: [u64; WAITS.len()],
 
     answers: u64,
@@ -75,6 +76,7 @@ impl Meter {
             gap_sum: 0.0,
             gap_squares: 0.0,
             served: 0,
+            wait_sum: 0.0,
             waited_at_most: [0; WAITS.len()],
             answers: 0,
             slow: 0,
@@ -124,6 +126,11 @@ impl Meter {
     pub(crate) fn departure_scv(&self) -> f64 {
         let mean = self.gap_sum / self.gaps as f64;
         (self.gap_squares / self.gaps as f64 - mean * mean) / (mean * mean)
+    }
+
+    /// In seconds, over requests.
+    pub(crate) fn mean_wait(&self) -> f64 {
+        self.wait_sum / self.served as f64
     }
 
     /// The share of requests whose wait was at most `WAITS[bound]`.
@@ -200,6 +207,7 @@ impl Observer for Meter {
         if service == 0 && arrived >= self.from {
             self.served += 1;
             let wait = now.since(arrived).as_secs_f64();
+            self.wait_sum += wait;
             for (count, bound) in self.waited_at_most.iter_mut().zip(WAITS) {
                 *count += u64::from(wait <= bound);
             }

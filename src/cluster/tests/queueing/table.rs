@@ -315,6 +315,7 @@ pub(crate) const RUNS: &[Run] = &[
         &[
             ("services.server.workers", "10"),
             ("workloads.customers.arrivals.poisson.rate", "9.5/s"),
+            ("run.duration", "300000s"),
         ],
         &[
             row(
@@ -327,7 +328,7 @@ pub(crate) const RUNS: &[Run] = &[
                 "MMc",
                 "c=10 lambda=9.5 mu=1",
                 "mean wait Wq",
-                Read::Record(server_wait),
+                Read::Facts(Meter::mean_wait),
             ),
         ],
     ),
@@ -336,6 +337,7 @@ pub(crate) const RUNS: &[Run] = &[
         &[
             ("services.server.workers", "100"),
             ("workloads.customers.arrivals.poisson.rate", "95/s"),
+            ("run.duration", "50000s"),
         ],
         &[
             row(
@@ -348,7 +350,7 @@ pub(crate) const RUNS: &[Run] = &[
                 "MMc",
                 "c=100 lambda=95 mu=1",
                 "mean wait Wq",
-                Read::Record(server_wait),
+                Read::Facts(Meter::mean_wait),
             ),
         ],
     ),
@@ -684,7 +686,10 @@ pub(crate) const RUNS: &[Run] = &[
     ),
     run(
         "forkjoin2",
-        &[("workloads.customers.arrivals.poisson.rate", "0.9/s")],
+        &[
+            ("workloads.customers.arrivals.poisson.rate", "0.9/s"),
+            ("run.duration", "700000s"),
+        ],
         &[row(
             "forkjoin2",
             "lambda=0.9 mu=1 two FIFO M/M/1 queues, join=max",
@@ -1012,7 +1017,7 @@ pub(crate) const RUNS: &[Run] = &[
     ),
     run(
         "mttf_1of2",
-        &[("run.replications", "6000")],
+        &[("run.replications", "10000")],
         &[row(
             "MTTF",
             "2 units in parallel, f=.01 each, r=.1 repair, from all up",
@@ -1022,7 +1027,7 @@ pub(crate) const RUNS: &[Run] = &[
     ),
     run(
         "mttf_2of3",
-        &[("run.replications", "6000")],
+        &[("run.replications", "10000")],
         &[row(
             "MTTF",
             "2-of-3, f=.01, r=.1 (one repair at a time)",
