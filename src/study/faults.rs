@@ -71,6 +71,49 @@ fn percent(ratio: f64) -> String {
 mod tests {
     use super::*;
 
+    const MODEL: &str = "
+name: broken
+run: {duration: 1h}
+zones: {a: {nodes: 2}, b: {nodes: 1}}
+services:
+  front: {instances: 2, endpoints: {get: [{call: payment.charge}]}}
+  payment: {instances: 3, endpoints: {charge: [{compute: 1ms}]}}
+workloads:
+  shoppers: {target: front.get, arrivals: {poisson: {rate: 1/s}}}
+faults:
+  - {at: 1s, for: 1s, slow: {service: payment, factor: 8}}
+  - {at: 2s, for: 1s, crash: {node: a-1}}
+  - {at: 3s, for: 1s, crash: {zone: b, mode: blackhole}}
+  - {at: 4s, for: 1s, pause: {instance: payment-2}}
+  - {at: 5s, for: 1s, errors: {service: payment, ratio: 7%}}
+  - {at: 6s, for: 1s, latency: {from: front, to: payment, add: 50ms}}
+  - {at: 7s, for: 1s, loss: {to: payment, ratio: 0.01%}}
+  - {at: 8s, for: 1s, partition: {groups: [[a], [b]]}}
+  - {at: 9s, for: 1s, surge: {workload: shoppers, factor: 2.5}}
+";
+
+    #[test]
+    fn labels_are_read_at_a_glance() {
+        let model = crate::testing::model(MODEL);
+        let labels: Vec<_> = model
+            .faults
+            .iter()
+            .map(|fault| label(&model, fault))
+            .collect();
+        let expected = [
+            "payment slow x8",
+            "node a-1 crash",
+            "zone b crash, unnoticed",
+            "payment-2 pause",
+            "payment errors 7%",
+            "front to payment latency +50ms",
+            "to payment loss 0.01%",
+            "zone a | zone b partition",
+            "shoppers surge x2.5",
+        ];
+        assert_eq!(labels, expected);
+    }
+
     #[test]
     fn percentages_are_the_ones_that_were_written() {
         assert_eq!(percent(0.2), "20%");

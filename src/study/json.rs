@@ -16,3 +16,155 @@ pub fn results_schema() -> String {
         .into_root_schema_for::<RunRecord>();
     serde_json::to_string_pretty(&schema).expect("a schema is JSON")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Progress, run, testing};
+    use serde_json::Value;
+
+    const MODEL: &str = "
+name: two-tiers
+run: {duration: 20s, warmup: 1s, replications: 3}
+slo: {availability: 99%, latency: {p99: 50ms}}
+policies:
+  patient: [{retry: {attempts: 2, backoff: 1ms}}, {timeout: 3ms}]
+services:
+  front: {workers: 4, threading: async, endpoints: {get: [{call: back.get, policy: patient}]}}
+  back: {queue: {capacity: 10}, endpoints: {get: [{compute: {exponential: {mean: 1ms}}}]}}
+workloads:
+  users: {target: front.get, arrivals: {poisson: {rate: 600/s}}}
+";
+
+    fn results() -> (RunRecord, Value) {
+        let record = run(
+            &testing::model(MODEL),
+            &Options::default(),
+            &Progress::new(),
+        )
+        .unwrap();
+        let json = serde_json::from_str(&to_json(&record)).unwrap();
+        (record, json)
+    }
+
+    /// The keys that the model language fixes.
+    #[test]
+    fn results_have_the_keys_that_are_promised() {
+        let (record, json) = results();
+        for key in [
+            "model",
+            "seed",
+            "replications",
+            "simulated_s",
+            "events",
+            "wall_s",
+            "fingerprint",
+        ] {
+            assert!(json.get(key).is_some(), "{key}");
+        }
+        for key in ["objective", "target", "value", "met"] {
+            assert!(json["slo"][1].get(key).is_some(), "slo.{key}");
+        }
+        let users = &json["workloads"]["users"];
+        for key in [
+            "issued",
+            "succeeded",
+            "degraded",
+            "in_flight",
+            "failed",
+            "throughput",
+        ] {
+            assert!(users.get(key).is_some(), "{key}");
+        }
+        for key in ["mean", "p50", "p90", "p95", "p99", "p99_9", "max"] {
+            for part in ["mean", "low", "high"] {
+                assert!(
+                    users["latency_ms"][key][part].is_f64(),
+                    "latency_ms.{key}.{part}"
+                );
+            }
+        }
+        let back = &json["services"]["back"];
+        for key in ["utilization", "arrivals", "completed", "refused", "wasted"] {
+            assert!(back.get(key).is_some(), "{key}");
+        }
+        for (key, part) in [
+            ("queue_length", "mean"),
+            ("queue_length", "max"),
+            ("wait_ms", "mean"),
+            ("wait_ms", "p99"),
+        ] {
+            assert!(back[key][part]["mean"].is_f64(), "{key}.{part}");
+        }
+        let call = &json["calls"]["front->back.get"];
+        for key in ["calls", "attempts", "amplification", "succeeded"] {
+            assert!(call[key].is_number(), "{key}");
+        }
+        assert_eq!(
+            call["failed"]["timeout"].as_u64(),
+            record.calls["front->back.get"]
+                .failed
+                .get("timeout")
+                .copied()
+        );
+        assert_eq!(json["violations"], Value::Array(Vec::new()));
+        assert_eq!(json["fingerprint"].as_str().map(str::len), Some(16));
+        assert!(json.get("series").is_none() && json.get("stopped").is_none());
+    }
+
+    #[test]
+    fn results_keep_to_their_schema() {
+        let (_, json) = results();
+        let schema: Value = serde_json::from_str(&results_schema()).unwrap();
+        assert_eq!(schema["title"], "RunRecord");
+        conforms(&json, &schema, &schema, "results");
+    }
+
+    /// As much of JSON Schema as the schema of results uses: references, types, the keys of
+    /// objects.
+    fn conforms(value: &Value, schema: &Value, root: &Value, at: &str) {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let target = root.pointer(reference.trim_start_matches('#'));
+            return conforms(
+                value,
+                target.unwrap_or_else(|| panic!("{at}: {reference}")),
+                root,
+                at,
+            );
+        }
+        let name = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(number) if number.is_f64() => "number",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        let types = match &schema["type"] {
+            Value::Array(types) => types.clone(),
+            one => vec![one.clone()],
+        };
+        assert!(
+            types.iter().any(|t| t == name),
+            "{at} is {name}, the schema has {types:?}"
+        );
+        if let Value::Object(map) = value {
+            for (key, value) in map {
+                let at = format!("{at}.{key}");
+                let inside = schema["properties"]
+                    .get(key)
+                    .unwrap_or(&schema["additionalProperties"]);
+                assert!(inside.is_object(), "{at} is not in the schema");
+                conforms(value, inside, root, &at);
+            }
+            for key in schema["required"].as_array().into_iter().flatten() {
+                assert!(map.contains_key(key.as_str().unwrap()), "{at} lacks {key}");
+            }
+        } else if let Value::Array(items) = value {
+            items
+                .iter()
+                .for_each(|item| conforms(item, &schema["items"], root, at));
+        }
+    }
+}

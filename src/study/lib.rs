@@ -16,6 +16,8 @@ pub mod record;
 mod recorder;
 mod run;
 mod stopwatch;
+#[cfg(test)]
+mod testing;
 mod windows;
 
 pub use error::StudyError;

@@ -11,6 +11,7 @@ use stats::{BoundedSeries, Truncation, mser};
 pub(crate) struct Pilot<'a> {
     series: Vec<BoundedSeries>,
     progress: &'a Progress,
+    end: Instant,
     look: Duration,
     told: Instant,
 }
@@ -38,6 +39,7 @@ impl<'a> Pilot<'a> {
         Self {
             series: vec![BoundedSeries::new(BATCH, MOST_BATCHES); workloads],
             progress,
+            end: Instant::ZERO + duration,
             look: Duration::from_nanos((duration.as_nanos() / LOOKS).max(1)),
             told: Instant::ZERO,
         }
@@ -52,6 +54,8 @@ impl<'a> Pilot<'a> {
         end: Instant,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Warmup {
+        // What is left when a run ends early is done, too.
+        self.progress.advance(self.end.since(self.told));
         let mut warmup = Warmup {
             length: Duration::ZERO,
             warnings: Vec::new(),

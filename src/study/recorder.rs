@@ -36,7 +36,7 @@ pub(crate) struct Recorder<'a> {
 }
 
 /// Windows are too long to wait for when someone wants to stop.
-const LOOKS_PER_WINDOW: u64 = 16;
+const LOOKS_PER_WINDOW: u64 = 64;
 
 /// Spans of faults that are kept: a chart shows no more, and a fault may come again for ever.
 const MOST_FAULT_SPANS: usize = 500;

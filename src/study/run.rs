@@ -15,7 +15,7 @@ use clock::Instant;
 use cluster::{Ended, Limits, Reason, World};
 use model::Model;
 use rayon::prelude::*;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 /// How to run a model, beside what the model says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,6 +44,7 @@ pub fn run(model: &Model, options: &Options, progress: &Progress) -> Result<RunR
         options,
         progress,
         seed: options.seed.unwrap_or(model.run.seed),
+        edges: OnceLock::new(),
     };
     let replications = options
         .replications
@@ -85,13 +86,14 @@ struct Study<'a> {
     options: &'a Options,
     progress: &'a Progress,
     seed: u64,
+    /// `caller->service.endpoint`, by edge; the same in every world of the model.
+    edges: OnceLock<Vec<String>>,
 }
 
 /// One replication that has ended.
 struct Replication {
     number: u32,
     ended: Ended,
-    edges: Vec<String>,
     figures: Figures,
     /// What it would add to the pool, had it not been stopped.
     cut: Option<Pooled>,
@@ -123,17 +125,19 @@ impl Study<'_> {
             return None;
         }
         let mut world = World::new(self.model, self.seed, number);
-        let edges: Vec<String> = world
-            .edges()
-            .iter()
-            .map(|edge| format!("{}->{}", edge.caller, edge.target))
-            .collect();
+        let edges = self.edges.get_or_init(|| {
+            world
+                .edges()
+                .iter()
+                .map(|edge| format!("{}->{}", edge.caller, edge.target))
+                .collect()
+        });
         let breakers: Vec<bool> = world.edges().iter().map(|edge| edge.has_breaker).collect();
         let (workloads, services) = (self.model.workloads.len(), self.model.services.len());
         let mut recorder =
             Recorder::new(plan.clone(), workloads, services, &breakers, self.progress);
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
-        let violations = violations(number, &ended, &world, &recorder, &edges);
+        let violations = violations(number, &ended, &world, &recorder, edges);
         let (own, figures) = split(recorder.finish(ended.at));
         let stopped = ended.reason == Reason::Stopped;
         if !stopped {
@@ -143,7 +147,6 @@ impl Study<'_> {
         Some(Replication {
             number,
             ended,
-            edges,
             figures,
             cut: stopped.then_some(own),
             violations,
@@ -160,7 +163,6 @@ impl Study<'_> {
         watch: Stopwatch,
     ) -> RunRecord {
         let stopped = stopped(&kept, asked);
-        let edges = kept[0].edges.clone();
         let mut fingerprint = None;
         let (mut events, mut reached) = (0, Instant::ZERO);
         let (mut figures, mut violations) = (Vec::new(), Vec::new());
@@ -176,7 +178,7 @@ impl Study<'_> {
         }
         let combined = Combined {
             model: self.model,
-            edges: &edges,
+            edges: self.edges.get().map_or(&[], Vec::as_slice),
             replications: &figures,
             pooled,
             window: plan.window,

@@ -1,139 +1,58 @@
 use super::*;
 use crate::record::Estimate;
-use crate::to_json;
+use crate::{testing, to_json};
 use clock::Duration;
-use model::{
-    Abandoned, Distribution, Endpoint, Fault, FaultKind, LatencyQuantile, Link, Network,
-    Occurrence, Place, Policy, RateProfile, RateSegment, Run, Scheduling, Service, Slo, Source,
-    Step, Target, Threading, Workload, Zone,
-};
-use policy::config::{
-    Backoff, BalancerConfig, Discipline, Jitter, LayerConfig, PolicyConfig, RetryConfig, Span,
-    default_retry_on,
-};
+use model::Run;
 use proptest::prelude::*;
-
-fn ms(ms: f64) -> Duration {
-    Duration::from_secs_f64(ms / 1e3)
-}
 
 fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
-fn rate(rate: f64) -> RateProfile {
-    RateProfile(vec![RateSegment {
-        at: Instant::ZERO,
-        rate,
-        ramp: Duration::ZERO,
-    }])
-}
-
-fn service(name: &str, workers: u32, steps: Vec<Step>) -> Service {
-    Service {
-        name: name.into(),
-        instances: 1,
-        workers,
-        threading: Threading::Async,
-        scheduling: Scheduling::Fcfs,
-        queue_capacity: None,
-        discipline: Discipline::Fifo,
-        abandoned: Abandoned::Serve,
-        balancer: BalancerConfig::Random,
-        startup: Distribution::Constant(Duration::ZERO),
-        endpoints: vec![Endpoint {
-            name: "get".into(),
-            steps,
-        }],
-    }
-}
-
-/// One service that computes, and one workload that calls it.
-fn one_server(source: Source, compute: Distribution) -> Model {
-    let link = || Link {
-        latency: Distribution::Constant(Duration::ZERO),
-        loss: 0.0,
-    };
-    Model {
-        name: "one-server".into(),
-        run: Run {
-            duration: secs(10),
-            warmup: model::Warmup::Fixed(secs(1)),
-            seed: 1,
-            replications: 1,
-        },
-        slo: Slo::default(),
-        zones: vec![Zone {
-            name: "default".into(),
-            nodes: None,
-        }],
-        network: Network {
-            within_zone: link(),
-            between_zones: link(),
-            links: Vec::new(),
-        },
-        policies: Vec::new(),
-        policy_spans: Vec::new(),
-        services: vec![service("server", 1, vec![Step::Compute(compute)])],
-        workloads: vec![Workload {
-            name: "users".into(),
-            target: Target {
-                service: 0,
-                endpoint: 0,
-            },
-            policy: None,
-            priority: 0,
-            source,
-        }],
-        faults: Vec::new(),
-    }
-}
-
-fn exponential(mean: Duration) -> Distribution {
-    Distribution::Exponential {
-        mean: mean.as_nanos() as f64,
-    }
+/// One service of one worker, and one workload that calls it; ten seconds, one of them warm-up.
+fn one_server(arrivals: &str, compute: &str) -> Model {
+    testing::model(&format!(
+        "
+name: one-server
+run: {{duration: 10s, warmup: 1s}}
+services: {{server: {{endpoints: {{get: [{{compute: {compute}}}]}}}}}}
+workloads: {{users: {{target: server.get, arrivals: {arrivals}}}}}
+"
+    ))
 }
 
 /// M/M/1: service rate 1 per ms, `load` arrivals per ms.
 fn mm1(load: f64) -> Model {
-    one_server(Source::Poisson(rate(1000.0 * load)), exponential(ms(1.0)))
+    one_server(
+        &format!("{{poisson: {{rate: {}/s}}}}", 1000.0 * load),
+        "{exponential: {mean: 1ms}}",
+    )
 }
 
 /// A front that calls the server with a timeout and retries, so that calls fail, are sent again
 /// and are abandoned.
 fn storm(timeout: Duration, attempts: u32, load: f64) -> Model {
-    let mut model = mm1(load);
-    let retry = RetryConfig {
-        attempts,
-        backoff: Backoff::Constant(ms(1.0)),
-        jitter: Jitter::Full,
-        retry_on: default_retry_on(),
-        budget: None,
-    };
-    model.policies = vec![Policy {
-        name: "impatient".into(),
-        config: PolicyConfig {
-            layers: vec![
-                LayerConfig::Retry(retry),
-                LayerConfig::Timeout(Span::Constant(timeout)),
-            ],
-        },
-    }];
-    let call = Step::Call {
-        target: Target {
-            service: 0,
-            endpoint: 0,
-        },
-        policy: Some(0),
-    };
-    let compute = Step::Compute(exponential(ms(0.2)));
-    model.services[0].queue_capacity = Some(50);
-    model
-        .services
-        .push(service("front", 4, vec![compute, call]));
-    model.workloads[0].target.service = 1;
-    model
+    testing::model(&format!(
+        "
+name: storm
+run: {{duration: 10s, warmup: 1s}}
+policies:
+  impatient:
+    - retry: {{attempts: {attempts}, backoff: 1ms, jitter: full}}
+    - timeout: {timeout}
+services:
+  front:
+    workers: 4
+    threading: async
+    endpoints: {{get: [{{compute: {{exponential: {{mean: 200us}}}}}}, {{call: server.get, policy: impatient}}]}}
+  server:
+    queue: {{capacity: 50}}
+    endpoints: {{get: [{{compute: {{exponential: {{mean: 1ms}}}}}}]}}
+workloads:
+  users: {{target: front.get, arrivals: {{poisson: {{rate: {}/s}}}}}}
+",
+        1000.0 * load
+    ))
 }
 
 fn run(model: &Model) -> RunRecord {
@@ -151,10 +70,7 @@ fn near(estimate: Estimate, value: f64, tolerance: f64) {
 #[test]
 fn an_even_stream_by_hand() {
     // Every 10 ms a request of 4 ms: nobody waits.
-    let model = one_server(
-        Source::Deterministic(rate(100.0)),
-        Distribution::Constant(ms(4.0)),
-    );
+    let model = one_server("{deterministic: {rate: 100/s}}", "4ms");
     let record = run(&model);
     let users = &record.workloads["users"];
     assert!(
@@ -198,19 +114,15 @@ fn an_even_stream_by_hand() {
 #[test]
 fn one_queue_meets_its_closed_form() {
     // Time in the system is exponential with rate 1 - 0.5 per ms (Kleinrock 1975, 3.2).
-    let mut model = mm1(0.5);
-    model.run = Run {
-        duration: secs(101),
-        replications: 8,
-        ..model.run
-    };
-    model.slo = Slo {
-        availability: Some(0.99),
-        latency: vec![
-            (LatencyQuantile::P50, ms(10.0)),
-            (LatencyQuantile::P99, ms(1.0)),
-        ],
-    };
+    let model = testing::model(
+        "
+name: mm1
+run: {duration: 101s, warmup: 1s, replications: 8}
+slo: {availability: 99%, latency: {p50: 10ms, p99: 1ms}}
+services: {server: {endpoints: {get: [{compute: {exponential: {mean: 1ms}}}]}}}
+workloads: {users: {target: server.get, arrivals: {poisson: {rate: 500/s}}}}
+",
+    );
     let record = run(&model);
     let latency = record.workloads["users"].latency_ms.clone();
     near(latency.mean, 2.0, 0.02);
@@ -239,7 +151,7 @@ fn one_queue_meets_its_closed_form() {
 
 #[test]
 fn the_record_does_not_depend_on_threads() {
-    let mut model = storm(ms(3.0), 3, 0.7);
+    let mut model = storm(Duration::from_millis(3), 3, 0.7);
     model.run.replications = 9;
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new()
@@ -278,27 +190,15 @@ fn seeds_and_replications_differ() {
 #[test]
 fn a_warm_up_is_found_and_shared() {
     // Every 2 ms a request; ten seconds of slow answers, then even ones.
-    let mut model = one_server(
-        Source::Deterministic(rate(500.0)),
-        Distribution::Constant(ms(1.0)),
+    let model = testing::model(
+        "
+name: slow-start
+run: {duration: 60s, warmup: auto, replications: 3}
+services: {server: {endpoints: {get: [{compute: 1ms}]}}}
+workloads: {users: {target: server.get, arrivals: {deterministic: {rate: 500/s}}}}
+faults: [{at: 0s, for: 10s, slow: {service: server, factor: 1.8}}]
+",
     );
-    model.run = Run {
-        duration: secs(60),
-        warmup: model::Warmup::Auto,
-        replications: 3,
-        ..model.run
-    };
-    let slow = FaultKind::Slow {
-        place: Place::Service(0),
-        factor: 1.8,
-    };
-    model.faults = vec![Fault {
-        when: Occurrence::Once {
-            at: Instant::ZERO,
-            lasts: Some(secs(10)),
-        },
-        kind: slow,
-    }];
     let record = run(&model);
     assert!(
         (9.99..10.1).contains(&record.warmup_s),
@@ -420,15 +320,15 @@ proptest! {
     #[test]
     fn every_call_is_accounted_for(
         seed in any::<u64>(),
-        timeout in 0.1..10.0f64,
+        timeout_us in 100..10_000u64,
         attempts in 1..5u32,
         load in 0.1..1.5f64,
-        warmup in 0.0..3.0f64,
+        warmup_ms in 0..3000u64,
     ) {
-        let mut model = storm(ms(timeout), attempts, load);
+        let mut model = storm(Duration::from_nanos(timeout_us * 1000), attempts, load);
         model.run = Run {
             duration: secs(3),
-            warmup: model::Warmup::Fixed(ms(warmup * 999.0)),
+            warmup: model::Warmup::Fixed(Duration::from_millis(warmup_ms)),
             seed,
             replications: 2,
         };
