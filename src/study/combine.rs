@@ -1,128 +1,28 @@
-//! Replications to the record of a run: sums, estimates, objectives, series.
+//! Replications to the record of a run: sums, estimates, objectives.
 //!
 //! Replications come in their order, whichever thread made them, so that floating-point sums have
 //! the same bytes. It refuses to know how they were made.
 
-use crate::faults;
+use crate::figures::{Figures, LatencyFigures, Pooled, per};
 use crate::record::{
-    CallRecord, Estimate, FaultSpan, LatencyRecord, Objective, QueueLength, Series, ServiceRecord,
-    ServiceSeries, Wait, WorkloadRecord, WorkloadSeries,
+    CallRecord, Estimate, LatencyRecord, Objective, QueueLength, ServiceRecord, Wait,
+    WorkloadRecord,
 };
-use crate::recorder::{EdgeMeasured, Measured, ServiceMeasured};
-use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
-use clock::{Duration, Instant};
+use crate::recorder::EdgeMeasured;
+use crate::windows::ServiceTotals;
+use clock::Duration;
 use model::{LatencyQuantile, Model};
 use policy::Outcome;
-use stats::{Histogram, Interval, Summary};
+use stats::{Interval, Summary};
 use std::collections::BTreeMap;
 
 /// The level of every interval.
 const CONFIDENCE: f64 = 0.95;
 
-/// Points of a latency curve.
-const CCDF_POINTS: usize = 200;
-
-/// What may be added in any order: whole numbers.
-#[derive(Clone, Default)]
-pub(crate) struct Pooled {
-    windows: Windows,
-    latencies: Vec<Histogram>,
-}
-
-impl Pooled {
-    pub(crate) fn add(&mut self, measured: &Pooled) {
-        if self.latencies.is_empty() {
-            self.clone_from(measured);
-            return;
-        }
-        self.windows.merge(&measured.windows);
-        for (mine, theirs) in self.latencies.iter_mut().zip(&measured.latencies) {
-            mine.merge(theirs);
-        }
-    }
-}
-
-/// The figures of one replication, each of which is one observation of an estimate.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Figures {
-    /// Seconds after warm-up.
-    seconds: f64,
-    edges: Vec<EdgeMeasured>,
-    /// By workload.
-    latencies: Vec<Option<LatencyFigures>>,
-    services: Vec<ServiceFigures>,
-    faults: Vec<(usize, Instant, Instant)>,
-}
-
-/// Milliseconds.
-#[derive(Clone, Copy, PartialEq, Debug)]
-struct LatencyFigures {
-    mean: f64,
-    quantiles: [f64; LatencyQuantile::ALL.len()],
-    max: f64,
-}
-
-#[derive(Clone, PartialEq, Debug)]
-struct ServiceFigures {
-    totals: ServiceTotals,
-    max_queue: u64,
-    /// Milliseconds: mean and 99 %.
-    wait: Option<[f64; 2]>,
-    /// Share of the busy time.
-    wasted: Option<f64>,
-}
-
-/// Takes a replication apart: what is pooled, and what stays its own.
-pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
-    let figures = Figures {
-        seconds: measured.time.as_secs_f64(),
-        edges: measured.edges,
-        latencies: measured.latencies.iter().map(LatencyFigures::of).collect(),
-        services: measured.services.iter().map(ServiceFigures::of).collect(),
-        faults: measured.faults,
-    };
-    (
-        Pooled {
-            windows: measured.windows,
-            latencies: measured.latencies,
-        },
-        figures,
-    )
-}
-
-impl LatencyFigures {
-    fn of(histogram: &Histogram) -> Option<Self> {
-        let quantiles =
-            histogram.quantiles(LatencyQuantile::ALL.map(LatencyQuantile::probability))?;
-        Some(Self {
-            mean: histogram.mean()? / 1e6,
-            quantiles: quantiles.map(millis),
-            max: millis(histogram.max()?),
-        })
-    }
-}
-
-impl ServiceFigures {
-    fn of(service: &ServiceMeasured) -> Self {
-        let wait = service.wait.mean().zip(service.wait.quantile(0.99));
-        let busy = service.totals.busy;
-        Self {
-            totals: service.totals,
-            max_queue: service.max_queue,
-            wait: wait.map(|(mean, p99)| [mean / 1e6, millis(p99)]),
-            wasted: (busy > 0).then(|| service.wasted as f64 / busy as f64),
-        }
-    }
-}
-
-fn millis(ns: u64) -> f64 {
-    ns as f64 / 1e6
-}
-
 /// What all replications of a model say, in order.
 pub(crate) struct Combined<'a> {
     pub(crate) model: &'a Model,
-    /// `caller->service.endpoint` and whether it has a breaker, by edge.
+    /// `caller->service.endpoint`, by edge.
     pub(crate) edges: &'a [String],
     pub(crate) replications: &'a [Figures],
     pub(crate) pooled: &'a Pooled,
@@ -241,7 +141,7 @@ impl Combined<'_> {
     }
 
     /// Of all instances.
-    fn workers(&self, s: usize) -> f64 {
+    pub(crate) fn workers(&self, s: usize) -> f64 {
         let service = &self.model.services[s];
         f64::from(service.workers) * f64::from(service.instances)
     }
@@ -287,123 +187,6 @@ impl Combined<'_> {
         }
         objectives
     }
-
-    pub(crate) fn series(&self) -> Series {
-        let windows = &self.pooled.windows;
-        let seconds: Vec<f64> = windows.covered.iter().map(|ns| *ns as f64 / 1e9).collect();
-        let workloads = self
-            .model
-            .workloads
-            .iter()
-            .enumerate()
-            .map(|(w, workload)| {
-                let ccdf = self.pooled.latencies[w].ccdf(CCDF_POINTS);
-                (
-                    workload.name.clone(),
-                    WorkloadSeries {
-                        ccdf: ccdf
-                            .into_iter()
-                            .map(|(ns, share)| (millis(ns), share))
-                            .collect(),
-                        ..workload_series(&windows.workloads[w], &seconds)
-                    },
-                )
-            });
-        let services = self.model.services.iter().enumerate().map(|(s, service)| {
-            let series = service_series(&windows.services[s], &seconds, self.workers(s));
-            (service.name.clone(), series)
-        });
-        let breakers = windows.breakers.iter().map(|(edge, open)| {
-            let mean = open
-                .iter()
-                .zip(&seconds)
-                .map(|(area, s)| *area as f64 / 1e9 / s)
-                .collect();
-            (self.edges[*edge].clone(), mean)
-        });
-        let faults = self
-            .replications
-            .first()
-            .into_iter()
-            .flat_map(|first| &first.faults);
-        Series {
-            window_s: self.window.as_secs_f64(),
-            warmup_s: self.warmup.as_secs_f64(),
-            workloads: workloads.collect(),
-            services: services.collect(),
-            breakers: breakers.collect(),
-            faults: faults
-                .map(|(fault, from, to)| FaultSpan {
-                    label: faults::label(self.model, &self.model.faults[*fault]),
-                    from_s: from.as_secs_f64(),
-                    to_s: to.as_secs_f64(),
-                })
-                .collect(),
-        }
-    }
-}
-
-impl EdgeMeasured {
-    fn succeeded(&self) -> u64 {
-        self.ended[Outcome::Success as usize] + self.ended[Outcome::Degraded as usize]
-    }
-
-    fn availability(&self) -> Option<f64> {
-        per(
-            self.succeeded() as f64,
-            self.ended.iter().sum::<u64>() as f64,
-        )
-    }
-}
-
-fn workload_series(rows: &[WorkloadWindow], seconds: &[f64]) -> WorkloadSeries {
-    let rates = |count: &dyn Fn(&WorkloadWindow) -> u64| -> Vec<f64> {
-        rows.iter()
-            .zip(seconds)
-            .map(|(row, s)| count(row) as f64 / s)
-            .collect()
-    };
-    let quantiles = |sum: fn(&WorkloadWindow) -> u128| -> Vec<f64> {
-        rows.iter()
-            .map(|row| sum(row) as f64 / 1e6 / f64::from(row.quantiles))
-            .collect()
-    };
-    let kinds = Outcome::FAILURES.into_iter();
-    let occurred = kinds.filter(|kind| rows.iter().any(|row| row.ended[*kind as usize] > 0));
-    WorkloadSeries {
-        issued: rates(&|row| row.issued),
-        goodput: rates(&|row| {
-            row.ended[Outcome::Success as usize] + row.ended[Outcome::Degraded as usize]
-        }),
-        degraded: rates(&|row| row.ended[Outcome::Degraded as usize]),
-        failed: occurred
-            .map(|kind| (kind.name(), rates(&|row| row.ended[kind as usize])))
-            .collect(),
-        p50_ms: quantiles(|row| row.p50),
-        p99_ms: quantiles(|row| row.p99),
-        ccdf: Vec::new(),
-    }
-}
-
-fn service_series(rows: &[ServiceTotals], seconds: &[f64], workers: f64) -> ServiceSeries {
-    let over_time = |value: &dyn Fn(&ServiceTotals) -> f64| -> Vec<f64> {
-        rows.iter()
-            .zip(seconds)
-            .map(|(row, s)| value(row) / s)
-            .collect()
-    };
-    ServiceSeries {
-        arrivals: over_time(&|row| row.arrived as f64),
-        completed: over_time(&|row| row.completed as f64),
-        refused: over_time(&|row| row.refused as f64),
-        queue_length: over_time(&|row| row.queue as f64 / 1e9),
-        utilization: over_time(&|row| row.busy as f64 / 1e9 / workers),
-    }
-}
-
-/// `None` where there is nothing to divide by.
-fn per(value: f64, by: f64) -> Option<f64> {
-    (by > 0.0).then(|| value / by)
 }
 
 /// Where a figure can lie at all; an interval is cut to it.
@@ -512,41 +295,5 @@ mod tests {
         assert_eq!(confidence(measured(0.9, 0.89, 0.91)), (false, "no"));
         assert_eq!(confidence(of(&[1.0])), (true, "unknown"));
         assert_eq!(confidence(of(&[])), (false, "unknown"));
-    }
-
-    #[test]
-    fn rates_and_quantiles_of_windows() {
-        let rows = [
-            WorkloadWindow {
-                issued: 6,
-                ended: [3, 1, 2, 0, 0, 0, 0, 0],
-                p50: 4_000_000,
-                p99: 6_000_000,
-                quantiles: 2,
-            },
-            WorkloadWindow::default(),
-        ];
-        // Two replications of half a second each.
-        let series = workload_series(&rows, &[1.0, 1.0]);
-        assert_eq!(
-            (series.issued[0], series.goodput[0], series.degraded[0]),
-            (6.0, 4.0, 1.0)
-        );
-        assert_eq!(series.failed, BTreeMap::from([("timeout", vec![2.0, 0.0])]));
-        assert_eq!((series.p50_ms[0], series.p99_ms[0]), (2.0, 3.0));
-        assert!(series.p50_ms[1].is_nan(), "nothing succeeded");
-        let rows = [ServiceTotals {
-            arrived: 4,
-            completed: 2,
-            refused: 1,
-            queue: 6_000_000_000,
-            busy: 3_000_000_000,
-        }];
-        let series = service_series(&rows, &[2.0], 3.0);
-        assert_eq!(
-            (series.arrivals[0], series.completed[0], series.refused[0]),
-            (2.0, 1.0, 0.5)
-        );
-        assert_eq!((series.queue_length[0], series.utilization[0]), (3.0, 0.5));
     }
 }

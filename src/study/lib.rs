@@ -6,7 +6,9 @@
 
 mod combine;
 mod error;
+mod fault_log;
 mod faults;
+mod figures;
 mod json;
 mod output;
 mod pilot;
@@ -15,6 +17,7 @@ mod progress;
 pub mod record;
 mod recorder;
 mod run;
+mod series;
 mod stopwatch;
 #[cfg(test)]
 mod testing;

@@ -8,6 +8,7 @@
 //!
 //! It refuses to know other replications, and names.
 
+use crate::fault_log::FaultLog;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
@@ -37,9 +38,6 @@ pub(crate) struct Recorder<'a> {
 
 /// Windows are too long to wait for when someone wants to stop.
 const LOOKS_PER_WINDOW: u64 = 64;
-
-/// Spans of faults that are kept: a chart shows no more, and a fault may come again for ever.
-const MOST_FAULT_SPANS: usize = 500;
 
 /// What began before the end of the warm-up, and what began after it.
 const PHASES: usize = 2;
@@ -409,36 +407,6 @@ impl ServiceFacts {
             queue: self.queue.integral(now.as_nanos()),
             busy: self.busy.integral(now.as_nanos()),
         }
-    }
-}
-
-/// When faults were there.
-#[derive(Default)]
-struct FaultLog {
-    spans: Vec<(usize, Instant, Instant)>,
-}
-
-impl FaultLog {
-    fn set(&mut self, now: Instant, fault: usize, active: bool) {
-        if !active {
-            let open = self
-                .spans
-                .iter_mut()
-                .rev()
-                .find(|(f, _, to)| *f == fault && *to == Instant::NEVER);
-            if let Some((_, _, to)) = open {
-                *to = now;
-            }
-        } else if self.spans.len() < MOST_FAULT_SPANS {
-            self.spans.push((fault, now, Instant::NEVER));
-        }
-    }
-
-    fn finish(mut self, end: Instant) -> Vec<(usize, Instant, Instant)> {
-        for (_, _, to) in &mut self.spans {
-            *to = (*to).min(end);
-        }
-        self.spans
     }
 }
 

@@ -4,7 +4,8 @@
 //! is not whole is computed in the order of the replications when all have ended.
 
 use crate::StudyError;
-use crate::combine::{Combined, Figures, Pooled, split};
+use crate::combine::Combined;
+use crate::figures::{Figures, Pooled, split};
 use crate::pilot::{Pilot, Warmup};
 use crate::plan::Plan;
 use crate::progress::Progress;

@@ -1,0 +1,154 @@
+//! The windows and distributions of a run, as rates and averages for charts.
+
+use crate::combine::Combined;
+use crate::faults;
+use crate::figures::millis;
+use crate::record::{FaultSpan, Series, ServiceSeries, WorkloadSeries};
+use crate::windows::{ServiceTotals, WorkloadWindow};
+use policy::Outcome;
+
+/// Points of a latency curve.
+const CCDF_POINTS: usize = 200;
+
+impl Combined<'_> {
+    pub(crate) fn series(&self) -> Series {
+        let windows = &self.pooled.windows;
+        let seconds: Vec<f64> = windows.covered.iter().map(|ns| *ns as f64 / 1e9).collect();
+        let workloads = self
+            .model
+            .workloads
+            .iter()
+            .enumerate()
+            .map(|(w, workload)| {
+                let ccdf = self.pooled.latencies[w].ccdf(CCDF_POINTS);
+                (
+                    workload.name.clone(),
+                    WorkloadSeries {
+                        ccdf: ccdf
+                            .into_iter()
+                            .map(|(ns, share)| (millis(ns), share))
+                            .collect(),
+                        ..workload_series(&windows.workloads[w], &seconds)
+                    },
+                )
+            });
+        let services = self.model.services.iter().enumerate().map(|(s, service)| {
+            let series = service_series(&windows.services[s], &seconds, self.workers(s));
+            (service.name.clone(), series)
+        });
+        let breakers = windows.breakers.iter().map(|(edge, open)| {
+            let mean = open
+                .iter()
+                .zip(&seconds)
+                .map(|(area, s)| *area as f64 / 1e9 / s)
+                .collect();
+            (self.edges[*edge].clone(), mean)
+        });
+        let faults = self
+            .replications
+            .first()
+            .into_iter()
+            .flat_map(|first| &first.faults);
+        Series {
+            window_s: self.window.as_secs_f64(),
+            warmup_s: self.warmup.as_secs_f64(),
+            workloads: workloads.collect(),
+            services: services.collect(),
+            breakers: breakers.collect(),
+            faults: faults
+                .map(|(fault, from, to)| FaultSpan {
+                    label: faults::label(self.model, &self.model.faults[*fault]),
+                    from_s: from.as_secs_f64(),
+                    to_s: to.as_secs_f64(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn workload_series(rows: &[WorkloadWindow], seconds: &[f64]) -> WorkloadSeries {
+    let rates = |count: &dyn Fn(&WorkloadWindow) -> u64| -> Vec<f64> {
+        rows.iter()
+            .zip(seconds)
+            .map(|(row, s)| count(row) as f64 / s)
+            .collect()
+    };
+    let quantiles = |sum: fn(&WorkloadWindow) -> u128| -> Vec<f64> {
+        rows.iter()
+            .map(|row| sum(row) as f64 / 1e6 / f64::from(row.quantiles))
+            .collect()
+    };
+    let kinds = Outcome::FAILURES.into_iter();
+    let occurred = kinds.filter(|kind| rows.iter().any(|row| row.ended[*kind as usize] > 0));
+    WorkloadSeries {
+        issued: rates(&|row| row.issued),
+        goodput: rates(&|row| {
+            row.ended[Outcome::Success as usize] + row.ended[Outcome::Degraded as usize]
+        }),
+        degraded: rates(&|row| row.ended[Outcome::Degraded as usize]),
+        failed: occurred
+            .map(|kind| (kind.name(), rates(&|row| row.ended[kind as usize])))
+            .collect(),
+        p50_ms: quantiles(|row| row.p50),
+        p99_ms: quantiles(|row| row.p99),
+        ccdf: Vec::new(),
+    }
+}
+
+fn service_series(rows: &[ServiceTotals], seconds: &[f64], workers: f64) -> ServiceSeries {
+    let over_time = |value: &dyn Fn(&ServiceTotals) -> f64| -> Vec<f64> {
+        rows.iter()
+            .zip(seconds)
+            .map(|(row, s)| value(row) / s)
+            .collect()
+    };
+    ServiceSeries {
+        arrivals: over_time(&|row| row.arrived as f64),
+        completed: over_time(&|row| row.completed as f64),
+        refused: over_time(&|row| row.refused as f64),
+        queue_length: over_time(&|row| row.queue as f64 / 1e9),
+        utilization: over_time(&|row| row.busy as f64 / 1e9 / workers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn rates_and_quantiles_of_windows() {
+        let rows = [
+            WorkloadWindow {
+                issued: 6,
+                ended: [3, 1, 2, 0, 0, 0, 0, 0],
+                p50: 4_000_000,
+                p99: 6_000_000,
+                quantiles: 2,
+            },
+            WorkloadWindow::default(),
+        ];
+        // Two replications of half a second each.
+        let series = workload_series(&rows, &[1.0, 1.0]);
+        assert_eq!(
+            (series.issued[0], series.goodput[0], series.degraded[0]),
+            (6.0, 4.0, 1.0)
+        );
+        assert_eq!(series.failed, BTreeMap::from([("timeout", vec![2.0, 0.0])]));
+        assert_eq!((series.p50_ms[0], series.p99_ms[0]), (2.0, 3.0));
+        assert!(series.p50_ms[1].is_nan(), "nothing succeeded");
+        let rows = [ServiceTotals {
+            arrived: 4,
+            completed: 2,
+            refused: 1,
+            queue: 6_000_000_000,
+            busy: 3_000_000_000,
+        }];
+        let series = service_series(&rows, &[2.0], 3.0);
+        assert_eq!(
+            (series.arrivals[0], series.completed[0], series.refused[0]),
+            (2.0, 1.0, 0.5)
+        );
+        assert_eq!((series.queue_length[0], series.utilization[0]), (3.0, 0.5));
+    }
+}
