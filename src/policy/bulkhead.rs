@@ -180,7 +180,9 @@ impl BulkheadLayer {
         env: &mut impl Env,
         out: &mut impl Sink,
     ) -> Descend {
-        let index = self.bulkheads.select(root, env);
+        let Some(index) = self.bulkheads.select(root, env) else {
+            return Descend::Pass;
+        };
         match self.bulkheads.get(index).admit(token) {
             BulkheadAdmission::Granted => {
                 *frame = Frame {

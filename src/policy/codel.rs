@@ -95,4 +95,15 @@ mod tests {
         assert!(!codel.observe(now, ms(10)));
         assert!(codel.observe(now, ms(11)));
     }
+
+    #[test]
+    fn an_interval_includes_its_last_moment() {
+        let mut codel = Codel::new(config::Codel::default());
+        codel.observe(Instant::ZERO, ms(0));
+        codel.observe(Instant::ZERO + ms(1), ms(50));
+        codel.observe(Instant::ZERO + ms(101), ms(50));
+        assert!(!codel.overloaded());
+        codel.observe(Instant::ZERO + ms(102), ms(50));
+        assert!(codel.overloaded());
+    }
 }

@@ -3,6 +3,31 @@
 //! Each policy stands alone ([`CircuitBreaker`], [`TokenBucket`], [`Bulkhead`], [`RetryBudget`]),
 //! and [`Pipeline`] stacks them around a call. Time, chance and outcomes are arguments: nothing
 //! here reads a clock, sleeps, spawns or draws from a generator of its own.
+//!
+//! ```
+//! use clock::{Duration, Instant};
+//! use stormglass_policy::config::{BreakerConfig, Scope, Window};
+//! use stormglass_policy::{BreakerState, CircuitBreaker, Outcome};
+//!
+//! let mut breaker = CircuitBreaker::new(&BreakerConfig {
+//!     window: Window::Consecutive(2),
+//!     failure_rate: 0.5,
+//!     minimum_calls: 1,
+//!     slow_call: None,
+//!     open_for: Duration::from_secs(10),
+//!     half_open_calls: 1,
+//!     scope: Scope::Service,
+//! });
+//! let now = Instant::ZERO; // from the clock of your service, or of a simulation
+//! for _ in 0..2 {
+//!     let permit = breaker.admit(now)?;
+//!     breaker.record(now, permit, Outcome::Timeout);
+//! }
+//! assert_eq!(breaker.state(now), BreakerState::Open);
+//! let refused = breaker.admit(now).unwrap_err();
+//! assert!(breaker.admit(refused.retry_at.unwrap()).is_ok());
+//! # Ok::<(), stormglass_policy::Rejected>(())
+//! ```
 
 mod backoff;
 pub mod balance;

@@ -18,7 +18,8 @@ pub trait Env {
     fn sample(&mut self, source: u32) -> Duration;
     /// The target instance of the attempt being prepared, as an index below the number given to
     /// [`Pipeline::new`]; asked at most once per attempt, and only when a layer keeps its state
-    /// per instance. The attempt that is then sent must go to that instance.
+    /// per instance. The attempt that is then sent must go to that instance. Any other number says
+    /// that there is nobody to send to: such layers then let the attempt pass, and know nothing of it.
     fn target(&mut self) -> u32;
 }
 
@@ -137,8 +138,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline in its first state; `instances` is the number of target instances, for layers
-    /// that keep a state for each (they grow when a target turns out to be beyond it).
+    /// A pipeline in its first state; `instances` is the number of target instances, the most
+    /// there will ever be, for layers that keep a state for each.
     ///
     /// # Panics
     /// With more than 255 layers: there would be no timer for them.

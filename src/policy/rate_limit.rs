@@ -36,7 +36,9 @@ impl RateLimitLayer {
         env: &mut impl Env,
         out: &mut impl Sink,
     ) -> Descend {
-        let index = self.buckets.select(root, env);
+        let Some(index) = self.buckets.select(root, env) else {
+            return Descend::Pass;
+        };
         match self.buckets.get(index).reserve(now, self.max_wait) {
             Ok(at) if at <= now => Descend::Pass,
             Ok(at) => {

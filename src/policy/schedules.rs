@@ -30,8 +30,11 @@ impl Env for Dice {
         Duration::from_nanos(self.roll() % (u64::from(source) + 1))
     }
     fn target(&mut self) -> u32 {
-        // Now and then one that the pipeline was not told of.
-        (self.roll() % u64::from(INSTANCES + 1)) as u32
+        // Now and then nobody.
+        match (self.roll() % u64::from(INSTANCES + 1)) as u32 {
+            INSTANCES => u32::MAX,
+            target => target,
+        }
     }
 }
 

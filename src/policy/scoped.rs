@@ -8,37 +8,27 @@ use crate::pipeline::Env;
 #[derive(Clone, Debug)]
 pub(crate) struct Scoped<T> {
     per_instance: bool,
-    fresh: T,
     states: Vec<T>,
 }
 
 impl<T: Clone> Scoped<T> {
     pub(crate) fn new(scope: Scope, instances: u32, fresh: T) -> Self {
         let per_instance = scope == Scope::Instance;
-        let count = if per_instance {
-            instances.max(1) as usize
-        } else {
-            1
-        };
+        let count = if per_instance { instances as usize } else { 1 };
         Self {
             per_instance,
-            states: vec![fresh.clone(); count],
-            fresh,
+            states: vec![fresh; count],
         }
     }
 
-    /// The index of the state that the attempt being prepared meets.
+    /// The index of the state that the attempt being prepared meets; `None` when it has no target.
     #[inline]
-    pub(crate) fn select(&mut self, root: &mut Root<'_>, env: &mut impl Env) -> u32 {
+    pub(crate) fn select(&self, root: &mut Root<'_>, env: &mut impl Env) -> Option<u32> {
         if !self.per_instance {
-            return 0;
+            return Some(0);
         }
         let target = root.target(env);
-        if target as usize >= self.states.len() {
-            // A service that grew since the pipeline was made.
-            self.states.resize(target as usize + 1, self.fresh.clone());
-        }
-        target
+        ((target as usize) < self.states.len()).then_some(target)
     }
 
     #[inline]

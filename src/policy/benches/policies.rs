@@ -4,7 +4,8 @@ use clock::{Duration, Instant};
 use divan::{Bencher, black_box};
 use stormglass_policy::config::*;
 use stormglass_policy::{
-    Actions, Bulkhead, CircuitBreaker, Env, Frame, Outcome, Pipeline, RetryBudget, TokenBucket,
+    Action, Actions, Bulkhead, CircuitBreaker, Env, Frame, Outcome, Pipeline, RetryBudget, Sink,
+    TokenBucket,
 };
 
 fn main() {
@@ -148,6 +149,33 @@ fn run(bencher: Bencher<'_, '_>, layers: Vec<LayerConfig>) {
 #[divan::bench]
 fn pipeline_without_layers(bencher: Bencher<'_, '_>) {
     run(bencher, vec![]);
+}
+
+/// A driver that does what it is asked for on the spot, which here is to count.
+struct Counts([u32; 2]);
+
+impl Sink for Counts {
+    #[inline]
+    fn push(&mut self, action: Action) {
+        self.0[usize::from(matches!(action, Action::SetTimer(..)))] += 1;
+    }
+}
+
+/// Without the buffer in between.
+#[divan::bench]
+fn pipeline_timeout_only_on_the_spot(bencher: Bencher<'_, '_>) {
+    let layers = vec![LayerConfig::Timeout(Span::Constant(ms(300)))];
+    let mut pipeline = Pipeline::new(&PolicyConfig { layers }, 3);
+    let mut ticks = Ticks(0);
+    let mut out = Counts([0; 2]);
+    bencher.bench_local(|| {
+        let now = black_box(ticks.next());
+        let mut frames = [Frame::default(); 2];
+        pipeline.start(now, 1, &mut frames, &mut NoChance, &mut out);
+        let env = &mut NoChance;
+        pipeline.on_attempt_end(now, 1, &mut frames, 0, Outcome::Success, env, &mut out);
+        out.0
+    });
 }
 
 #[divan::bench]

@@ -258,6 +258,48 @@ fn each_attempt_asks_once_for_its_target_when_a_layer_keeps_a_state_for_each() {
 }
 
 #[test]
+fn a_run_that_was_refused_leaves_its_target_to_itself() {
+    let again = LayerConfig::Retry(RetryConfig {
+        attempts: 2,
+        backoff: Backoff::Constant(ms(5)),
+        jitter: Jitter::None,
+        retry_on: [Outcome::Rejected].into_iter().collect(),
+        budget: None,
+    });
+    let mut s = Scene::new(vec![again, breaker(1, Scope::Instance)]);
+    for token in 0..2 {
+        s.start(0);
+        s.end(1, token, 0, Outcome::Error);
+    }
+    // Instance 0 is refused now; the next run may find another one.
+    assert_eq!(s.start(2), [SetTimer(0, at(7))]);
+    s.env.target = 1;
+    assert_eq!(s.fire(7, 2, 0), [Send(0)]);
+    assert_eq!(s.env.asked, 4);
+}
+
+#[test]
+fn with_nobody_to_send_to_the_layers_of_instances_let_pass() {
+    let limits = BulkheadConfig {
+        max_concurrent: 1,
+        queue: 0,
+        max_wait: None,
+        scope: Scope::Instance,
+    };
+    let mut s = Scene::new(vec![
+        breaker(1, Scope::Instance),
+        LayerConfig::Bulkhead(limits),
+    ]);
+    s.env.target = u32::MAX;
+    for token in 0..5 {
+        assert_eq!(s.start(0), [Send(0)]);
+        let end = Outcome::Unavailable;
+        assert_eq!(s.end(0, token, 0, end), [Finish(end)]);
+    }
+    assert_eq!(s.pipeline.breaker_state(), Some((0, 0)));
+}
+
+#[test]
 fn a_bulkhead_hands_its_place_to_the_first_that_waits() {
     let mut s = Scene::new(vec![bulkhead(1, 1, Some(ms(10)))]);
     assert_eq!(s.start(0), [Send(0)]);

@@ -66,6 +66,19 @@ fn adaptive_lifo_serves_the_newest_while_the_queue_stands_and_the_oldest_after()
     assert_eq!(pop(&mut queue, 401), Some(7));
 }
 
+#[test]
+fn adaptive_lifo_goes_by_the_oldest_however_fresh_the_newest_are() {
+    let mut queue = Queue::new(Discipline::AdaptiveLifo(Codel::default()));
+    for item in 0..3 {
+        queue.push(at(0), item, 0);
+    }
+    assert_eq!(pop(&mut queue, 20), Some(0));
+    for (ms, item) in [(30, 3), (100, 4), (140, 5), (250, 6), (260, 7)] {
+        queue.push(at(ms), item, 0);
+        assert_eq!(pop(&mut queue, ms), Some(item));
+    }
+}
+
 /// A list that is searched from end to end.
 #[derive(Default)]
 struct Plain(Vec<(u32, u64, u32)>);

@@ -1,0 +1,369 @@
+//! The breaker at its edges, and against one that keeps all its history.
+
+use super::*;
+use crate::config::{Scope, SlowCall, Window as WindowConfig};
+use proptest::prelude::*;
+use std::collections::VecDeque;
+
+fn config(window: WindowConfig) -> BreakerConfig {
+    BreakerConfig {
+        window,
+        failure_rate: 0.5,
+        minimum_calls: 4,
+        slow_call: None,
+        open_for: Duration::from_nanos(100),
+        half_open_calls: 2,
+        scope: Scope::Service,
+    }
+}
+
+fn ns(n: u64) -> Instant {
+    Instant::from_nanos(n)
+}
+
+fn call(breaker: &mut CircuitBreaker, t: u64, outcome: Outcome) -> bool {
+    let permit = breaker.admit(ns(t));
+    permit
+        .map(|permit| breaker.record(ns(t), permit, outcome))
+        .is_ok()
+}
+
+fn opened() -> CircuitBreaker {
+    let mut breaker = CircuitBreaker::new(&config(WindowConfig::Count(4)));
+    for _ in 0..4 {
+        assert!(call(&mut breaker, 0, Outcome::Error));
+    }
+    breaker
+}
+
+#[test]
+fn it_opens_at_the_threshold_but_not_below_the_minimum() {
+    let mut breaker = CircuitBreaker::new(&config(WindowConfig::Count(10)));
+    for outcome in [Outcome::Error, Outcome::Timeout, Outcome::Success] {
+        call(&mut breaker, 0, outcome);
+        assert_eq!(breaker.state(ns(0)), BreakerState::Closed);
+    }
+    call(&mut breaker, 0, Outcome::Degraded);
+    assert_eq!(breaker.state(ns(0)), BreakerState::Open);
+}
+
+#[test]
+fn a_count_window_smaller_than_the_minimum_judges_when_it_is_full() {
+    let mut breaker = CircuitBreaker::new(&config(WindowConfig::Count(2)));
+    call(&mut breaker, 0, Outcome::Error);
+    assert_eq!(breaker.state(ns(0)), BreakerState::Closed);
+    call(&mut breaker, 0, Outcome::Error);
+    assert_eq!(breaker.state(ns(0)), BreakerState::Open);
+}
+
+#[test]
+fn three_failures_of_ten_reach_thirty_percent() {
+    let exact = BreakerConfig {
+        failure_rate: 0.3,
+        minimum_calls: 10,
+        ..config(WindowConfig::Count(10))
+    };
+    let mut breaker = CircuitBreaker::new(&exact);
+    for i in 0..10 {
+        call(
+            &mut breaker,
+            0,
+            if i < 3 {
+                Outcome::Error
+            } else {
+                Outcome::Success
+            },
+        );
+    }
+    assert_eq!(breaker.state(ns(0)), BreakerState::Open);
+}
+
+#[test]
+fn it_stays_open_up_to_and_including_its_time() {
+    let mut breaker = opened();
+    assert_eq!(
+        breaker.admit(ns(100)),
+        Err(Rejected {
+            retry_at: Some(ns(101))
+        })
+    );
+    assert_eq!(breaker.state(ns(100)), BreakerState::Open);
+    assert_eq!(breaker.state(ns(101)), BreakerState::HalfOpen);
+    assert!(breaker.admit(ns(101)).is_ok());
+}
+
+#[test]
+fn probes_are_judged_when_all_have_ended() {
+    // One failure of two reaches the threshold, whatever the other one is.
+    for second in [Outcome::Success, Outcome::Error] {
+        let mut breaker = opened();
+        let (a, b) = (breaker.admit(ns(200)), breaker.admit(ns(200)));
+        assert_eq!(breaker.admit(ns(200)), Err(Rejected { retry_at: None }));
+        breaker.record(ns(201), a.expect("a probe"), Outcome::Error);
+        assert_eq!(breaker.state(ns(201)), BreakerState::HalfOpen);
+        breaker.record(ns(202), b.expect("a probe"), second);
+        assert_eq!(breaker.state(ns(202)), BreakerState::Open);
+    }
+    let mut breaker = opened();
+    assert!(call(&mut breaker, 200, Outcome::Success));
+    assert!(call(&mut breaker, 200, Outcome::Success));
+    assert_eq!(breaker.state(ns(200)), BreakerState::Closed);
+    // With a fresh window: one more failure is far from four.
+    call(&mut breaker, 201, Outcome::Error);
+    assert_eq!(breaker.state(ns(201)), BreakerState::Closed);
+}
+
+#[test]
+fn a_released_probe_can_be_made_again() {
+    let mut breaker = opened();
+    let probes = [breaker.admit(ns(200)), breaker.admit(ns(200))];
+    for probe in probes {
+        breaker.release(probe.expect("a probe"));
+    }
+    assert!(breaker.admit(ns(201)).is_ok() && breaker.admit(ns(201)).is_ok());
+    assert!(breaker.admit(ns(201)).is_err());
+}
+
+#[test]
+fn a_permit_of_another_epoch_counts_nowhere() {
+    let mut breaker = CircuitBreaker::new(&config(WindowConfig::Count(4)));
+    let late: Vec<_> = (0..4)
+        .map(|_| breaker.admit(ns(0)).expect("closed"))
+        .collect();
+    for _ in 0..4 {
+        call(&mut breaker, 0, Outcome::Error);
+    }
+    let probe = breaker.admit(ns(200)).expect("half-open");
+    for (i, permit) in late.into_iter().enumerate() {
+        if i % 2 == 0 {
+            breaker.record(ns(201), permit, Outcome::Error);
+        } else {
+            breaker.release(permit);
+        }
+    }
+    assert_eq!(breaker.state(ns(201)), BreakerState::HalfOpen);
+    assert!(breaker.admit(ns(201)).is_ok(), "the second probe");
+    assert!(breaker.admit(ns(201)).is_err(), "no third one was won");
+    breaker.release(probe);
+}
+
+#[test]
+fn slow_is_strictly_longer_and_opens_by_its_own_rate() {
+    let slow_call = Some(SlowCall {
+        longer_than: Duration::from_nanos(10),
+        rate: 1.0,
+    });
+    let slow = BreakerConfig {
+        slow_call,
+        ..config(WindowConfig::Count(4))
+    };
+    for (took, then) in [(10, BreakerState::Closed), (11, BreakerState::Open)] {
+        let mut breaker = CircuitBreaker::new(&slow);
+        for _ in 0..4 {
+            let permit = breaker.admit(ns(0)).expect("closed");
+            breaker.record(ns(took), permit, Outcome::Success);
+        }
+        assert_eq!(breaker.state(ns(took)), then);
+    }
+}
+
+#[test]
+fn a_consecutive_window_forgets_at_a_success() {
+    let mut breaker = CircuitBreaker::new(&config(WindowConfig::Consecutive(3)));
+    for outcome in [
+        Outcome::Error,
+        Outcome::Error,
+        Outcome::Success,
+        Outcome::Error,
+    ] {
+        call(&mut breaker, 0, outcome);
+    }
+    call(&mut breaker, 0, Outcome::Error);
+    assert_eq!(breaker.state(ns(0)), BreakerState::Closed);
+    call(&mut breaker, 0, Outcome::Rejected);
+    assert_eq!(breaker.state(ns(0)), BreakerState::Open);
+}
+
+#[test]
+fn a_breaker_that_never_closes_again_says_so() {
+    let forever = BreakerConfig {
+        open_for: Duration::MAX,
+        ..config(WindowConfig::Count(4))
+    };
+    let mut breaker = CircuitBreaker::new(&forever);
+    for _ in 0..4 {
+        call(&mut breaker, 5, Outcome::Error);
+    }
+    assert_eq!(
+        breaker.admit(ns(u64::MAX)),
+        Err(Rejected { retry_at: None })
+    );
+}
+
+/// The breaker as one would write it for reading: a history of all that counts.
+struct Plain {
+    config: BreakerConfig,
+    open_until: Option<u64>,
+    half_open: Option<(u32, Vec<(bool, bool)>)>,
+    history: VecDeque<(u64, bool, bool)>,
+    epoch: u32,
+}
+
+impl Plain {
+    fn admit(&mut self, now: u64) -> Option<u32> {
+        if let Some(until) = self.open_until {
+            if now <= until {
+                return None;
+            }
+            self.open_until = None;
+            self.half_open = Some((0, Vec::new()));
+            self.epoch += 1;
+        }
+        if let Some((admitted, _)) = &mut self.half_open {
+            if *admitted == self.config.half_open_calls {
+                return None;
+            }
+            *admitted += 1;
+        }
+        Some(self.epoch)
+    }
+
+    fn record(&mut self, now: u64, epoch: u32, failed: bool, slow: bool) {
+        if epoch != self.epoch {
+            return;
+        }
+        if let Some((_, ended)) = &mut self.half_open {
+            ended.push((failed, slow));
+            if ended.len() == self.config.half_open_calls as usize {
+                let bad = self.bad(&self.half_open.clone().expect("half-open").1);
+                self.half_open = None;
+                self.history.clear();
+                self.epoch += 1;
+                self.open_until = bad.then_some(now + 100);
+            }
+            return;
+        }
+        self.history.push_back((now, failed, slow));
+        let (kept, minimum): (Vec<_>, u32) = match self.config.window {
+            WindowConfig::Count(n) => (
+                self.history
+                    .iter()
+                    .rev()
+                    .take(n as usize)
+                    .copied()
+                    .collect(),
+                self.config.minimum_calls.min(n),
+            ),
+            WindowConfig::Time { length, buckets } => {
+                let width = length.as_nanos() / u64::from(buckets);
+                let oldest = (now / width).saturating_sub(u64::from(buckets) - 1) * width;
+                let kept = self.history.iter().filter(|(t, ..)| *t >= oldest).copied();
+                (kept.collect(), self.config.minimum_calls)
+            }
+            WindowConfig::Consecutive(n) => {
+                let n = n as usize;
+                let last: Vec<_> = self.history.iter().rev().take(n).collect();
+                let run = last.len() == n && (last.iter().all(|c| c.1) || last.iter().all(|c| c.2));
+                self.trip(run, now);
+                return;
+            }
+        };
+        let calls: Vec<_> = kept
+            .iter()
+            .map(|&(_, failed, slow)| (failed, slow))
+            .collect();
+        self.trip(calls.len() >= minimum as usize && self.bad(&calls), now);
+    }
+
+    fn trip(&mut self, trip: bool, now: u64) {
+        if trip {
+            self.open_until = Some(now + 100);
+            self.history.clear();
+            self.epoch += 1;
+        }
+    }
+
+    fn release(&mut self, epoch: u32) {
+        if let Some((admitted, _)) = &mut self.half_open
+            && epoch == self.epoch
+        {
+            *admitted -= 1;
+        }
+    }
+
+    fn bad(&self, calls: &[(bool, bool)]) -> bool {
+        let share = |n: usize| n as f64 / calls.len() as f64;
+        let failed = calls.iter().filter(|c| c.0).count();
+        let slow = calls.iter().filter(|c| c.1).count();
+        (failed > 0 && share(failed) >= self.config.failure_rate)
+            || self
+                .config
+                .slow_call
+                .is_some_and(|s| slow > 0 && share(slow) >= s.rate)
+    }
+}
+
+fn windows() -> impl Strategy<Value = WindowConfig> {
+    prop_oneof![
+        (1u32..8).prop_map(WindowConfig::Count),
+        (1u64..9, 1u32..5).prop_map(|(width, buckets)| WindowConfig::Time {
+            length: Duration::from_nanos(width * 10 * u64::from(buckets)),
+            buckets,
+        }),
+        (1u32..5).prop_map(WindowConfig::Consecutive),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn it_decides_as_a_plain_breaker_with_all_its_history(
+        window in windows(),
+        failure_rate in prop::sample::select(vec![0.25, 0.3, 0.5, 1.0]),
+        slow_rate in prop::option::of(prop::sample::select(vec![0.5, 1.0])),
+        minimum_calls in 1u32..6,
+        half_open_calls in 1u32..4,
+        steps in prop::collection::vec((0u64..40, 0u8..8, any::<usize>()), 1..200),
+    ) {
+        let slow_call =
+            slow_rate.map(|rate| SlowCall { longer_than: Duration::from_nanos(30), rate });
+        let config = BreakerConfig {
+            failure_rate,
+            minimum_calls,
+            half_open_calls,
+            slow_call,
+            ..config(window)
+        };
+        let mut breaker = CircuitBreaker::new(&config);
+        let (half_open, history) = (None, VecDeque::new());
+        let mut plain = Plain { config, open_until: None, half_open, history, epoch: 0 };
+        let mut out = Vec::new();
+        let mut now = 0;
+        for (pause, what, which) in steps {
+            now += pause;
+            if what < 4 || out.is_empty() {
+                let (ours, theirs) = (breaker.admit(ns(now)), plain.admit(now));
+                prop_assert_eq!(ours.is_ok(), theirs.is_some());
+                out.extend(ours.ok().zip(theirs).map(|(permit, epoch)| (permit, epoch, now)));
+                continue;
+            }
+            let (permit, epoch, since) = out.swap_remove(which % out.len());
+            if what == 4 {
+                breaker.release(permit);
+                plain.release(epoch);
+            } else {
+                let failed = what < 7;
+                let outcome = if failed { Outcome::Unavailable } else { Outcome::Success };
+                breaker.record(ns(now), permit, outcome);
+                plain.record(now, epoch, failed, slow_call.is_some() && now - since > 30);
+            }
+            let state = match (&plain.half_open, plain.open_until) {
+                (Some(_), _) => BreakerState::HalfOpen,
+                (None, Some(_)) => BreakerState::Open,
+                (None, None) => BreakerState::Closed,
+            };
+            prop_assert_eq!(breaker.last_state(), state);
+        }
+    }
+}
