@@ -1,1 +1,35 @@
-fn main(){}
+//! The binary `stormglass`: arguments in, exit code out. What it does is done by the other crates;
+//! this one wires them together and talks to the terminal.
+
+mod args;
+mod check;
+mod ending;
+mod new;
+mod progress;
+mod run;
+mod terminal;
+
+use args::{Args, Command, SchemaOf};
+use clap::Parser;
+use ending::Ending;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let ending = match Args::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Schema { of } => schema(of),
+        Command::New { dir } => new::new(&dir),
+    };
+    ending.unwrap_or_else(Ending::from).report()
+}
+
+fn schema(of: SchemaOf) -> Result<Ending, terminal::Unwritable> {
+    let schema = match of {
+        SchemaOf::Model => model::schema(),
+        SchemaOf::Results => study::results_schema(),
+    };
+    terminal::print(schema.trim_end())?;
+    terminal::print("\n")?;
+    Ok(Ending::Done)
+}

@@ -155,7 +155,7 @@ pub(crate) fn shorten(text: &str, width: usize, style: &Style) -> String {
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = String::new();
-    for word in clean(text).split(' ') {
+    for word in clean(text).split(' ').filter(|word| !word.is_empty()) {
         if !current.is_empty() && current.width() + 1 + word.width() > width {
             lines.push(std::mem::take(&mut current));
         }

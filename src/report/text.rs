@@ -62,7 +62,7 @@ pub fn files(folder: &str, names: &[String], style: &Style) -> String {
     heading("Files", style, &mut out);
     // A path is there to be copied: it is neither wrapped nor shortened.
     out.push_str(&format!("  {folder}\n"));
-    for line in wrap(&shown.join("  "), style.columns() - 4) {
+    for line in wrap(&shown.join(" "), style.columns() - 4) {
         out.push_str(&format!("    {}\n", style.paint(Ink::Faint, &line)));
     }
     out
@@ -76,7 +76,7 @@ fn heading(text: &str, style: &Style, out: &mut String) {
 
 fn warnings(record: &RunRecord, style: &Style, out: &mut String) {
     if let Some(reason) = &record.stopped {
-        let text = format!("! stopped early: {reason}; what was measured until then follows");
+        let text = format!("! cut short: {reason}; what was measured until then follows");
         lines(&text, Ink::Warning, style, out);
     }
     let shown = record.violations.iter().take(MOST_VIOLATIONS);

@@ -175,6 +175,7 @@ fn label(
 ) -> Result<(), Error> {
     let crowd: Vec<(f64, f64)> = lines.iter().flat_map(|line| dense(line)).collect();
     let mut taken: Vec<Area> = Vec::new();
+    let mut unplaced: Vec<&str> = Vec::new();
     for mark in marks {
         let (x, y) = (frame.x.place(mark.latency), frame.y.place(mark.share));
         let arm = 9.0;
@@ -196,6 +197,8 @@ fn label(
         if let Some(area) = free_place(frame, &points, wide, &crowd, &taken) {
             taken.push(area);
             write(canvas, area, &mark.text, SOFT)?;
+        } else {
+            unplaced.push(mark.text.as_str());
         }
     }
 
@@ -241,6 +244,12 @@ fn label(
         let sample = [(left - 48.0, y), (left - 14.0, y)];
         write(canvas, area, name, actor.color)?;
         canvas.line(&sample, stroke)?;
+    }
+    for (row, text) in unplaced.iter().enumerate() {
+        let y = frame.top + (named.len() as f64 + row as f64 + 1.0) * LINE;
+        let text = format!("+  {text}");
+        let wide = width(&text, LABEL);
+        write(canvas, area((frame.right - wide, y), wide), &text, SOFT)?;
     }
     Ok(())
 }

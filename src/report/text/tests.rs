@@ -96,7 +96,7 @@ fn what_went_wrong_is_said() {
     record.warnings.push("the warm-up could not be told".into());
     record.workloads.get_mut("admins").unwrap().issued = 0;
     let text = page(&record, &Style::default());
-    assert!(text.contains("! stopped early: interrupted;"));
+    assert!(text.contains("! cut short: interrupted;"));
     assert!(text.contains("broken invariant (atomicity): half a transaction (at 12.5 s,"));
     assert!(text.contains("! the warm-up could not be told\n"));
     assert!(text.contains("! admins issued no request after the warm-up"));
@@ -116,6 +116,6 @@ fn files_are_named_once() {
     let text = files("output/checkout", &names, &Style::default());
     assert_eq!(
         text,
-        "\nFiles\n  output/checkout\n    summary.csv  latency.{svg,png}\n"
+        "\nFiles\n  output/checkout\n    summary.csv latency.{svg,png}\n"
     );
 }

@@ -1,0 +1,131 @@
+//! The command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use model::Set;
+use std::path::PathBuf;
+
+/// Shows how a microservice cluster weathers failure before it does.
+#[derive(Parser, Debug)]
+#[command(
+    name = "stormglass",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 a failure of stormglass or of the machine, 2 bad input, \
+                  3 an objective missed under `--fail-on slo`, 130 interrupted."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a model and show how it did.
+    Run(RunArgs),
+    /// Say what is wrong with model files, without running them.
+    Check(CheckArgs),
+    /// Print the JSON Schema of models or of results.
+    Schema {
+        /// Of what.
+        #[arg(value_enum, default_value_t = SchemaOf::Model)]
+        of: SchemaOf,
+    },
+    /// Write a commented model and an experiment to start from.
+    New {
+        /// The folder to write them into; it is made when it is not there.
+        dir: PathBuf,
+    },
+}
+
+/// What has a schema.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SchemaOf {
+    /// Model files.
+    Model,
+    /// What `run --format json` prints.
+    Results,
+}
+
+/// Options of `run`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The model file.
+    pub(crate) file: PathBuf,
+
+    /// Change a value of the model, such as `policies.browser.timeout=2s`; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) sets: Vec<Set>,
+
+    /// Another seed: the same as `--set run.seed=N`.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// How many independent replications: the same as `--set run.replications=N`.
+    #[arg(long, value_name = "N")]
+    pub(crate) replications: Option<u32>,
+
+    /// Simulated time, warm-up included: the same as `--set run.duration=D`.
+    #[arg(long, value_name = "D")]
+    pub(crate) duration: Option<String>,
+
+    /// What is cut off the front: the same as `--set run.warmup=D`.
+    #[arg(long, value_name = "D")]
+    pub(crate) warmup: Option<String>,
+
+    /// How many threads; as many as the machine has cores by default. The results are the same.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+
+    /// What to print. Text also writes files; JSON writes files only with `--out`.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// The folder for tables, charts and `result.json` [default: output/MODEL].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// End with exit code 3 when an objective is missed.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) fail_on: Option<FailOn>,
+}
+
+impl RunArgs {
+    /// All changes to the model. The short options come last: they win over `--set`.
+    pub(crate) fn all_sets(&self) -> Vec<Set> {
+        let short = [
+            ("run.seed", self.seed.map(|n| n.to_string())),
+            ("run.replications", self.replications.map(|n| n.to_string())),
+            ("run.duration", self.duration.clone()),
+            ("run.warmup", self.warmup.clone()),
+        ];
+        let short = short
+            .into_iter()
+            .filter_map(|(path, value)| Some(Set::new(path, value?)));
+        self.sets.iter().cloned().chain(short).collect()
+    }
+}
+
+/// What `run` prints.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// A page to be read.
+    Text,
+    /// One object, as `schema results` describes it.
+    Json,
+}
+
+/// What makes a run end with an exit code of its own.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FailOn {
+    /// An objective under `slo` was missed.
+    Slo,
+}
+
+/// Options of `check`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The model files.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}

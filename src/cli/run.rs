@@ -1,0 +1,123 @@
+//! `stormglass run`: a model in, its page or its JSON out, its files where they belong.
+
+use crate::args::{FailOn, Format, RunArgs};
+use crate::ending::Ending;
+use crate::progress::{stop_on_interrupt, watched};
+use crate::terminal::{self, Unwritable};
+use model::Model;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use study::record::RunRecord;
+use study::{Options, Progress, StudyError};
+
+/// Reads, runs, shows, keeps.
+pub(crate) fn run(args: &RunArgs) -> Result<Ending, Unwritable> {
+    let model = match model::load(&args.file, &args.all_sets()) {
+        Ok(loaded) => loaded.model,
+        Err(report) => {
+            let (width, color) = terminal::error_style();
+            return Ok(Ending::BadInput(report.render(width, color)));
+        }
+    };
+    let progress = Arc::new(Progress::new());
+    if let Err(why) = stop_on_interrupt(&progress) {
+        return Ok(Ending::Failed(why));
+    }
+    let record = match simulate(&model, args.threads, &progress) {
+        Ok(record) => record,
+        Err(ending) => return Ok(ending),
+    };
+    if let Some(failure) = show_and_keep(args, &record)? {
+        return Ok(Ending::Failed(failure));
+    }
+    Ok(verdict(args, &record, progress.is_stopped()))
+}
+
+fn simulate(model: &Model, threads: Option<u16>, progress: &Progress) -> Result<RunRecord, Ending> {
+    // Without a number, rayon takes as many as there are cores.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.map_or(0, usize::from))
+        .build()
+        .map_err(|error| Ending::Failed(format!("cannot start threads: {error}")))?;
+    let work = || pool.install(|| study::run(model, &Options::default(), progress));
+    watched(progress, work).map_err(|error| match error {
+        StudyError::Stopped => {
+            terminal::complain(&format!("{error}\n"));
+            Ending::Interrupted
+        }
+        other => Ending::Failed(other.to_string()),
+    })
+}
+
+/// Prints first: when the files cannot be written, what was measured has been seen. Gives the
+/// reason when they cannot.
+fn show_and_keep(args: &RunArgs, record: &RunRecord) -> Result<Option<String>, Unwritable> {
+    let style = terminal::style();
+    let folder = match args.format {
+        Format::Text => {
+            terminal::print(&report::text::page(record, &style))?;
+            Some(args.out.clone().unwrap_or_else(|| usual_folder(record)))
+        }
+        Format::Json => {
+            terminal::print(&study::to_json(record))?;
+            terminal::print("\n")?;
+            args.out.clone()
+        }
+    };
+    let Some(folder) = folder else {
+        return Ok(None);
+    };
+    match keep(&folder, record) {
+        Ok(names) if args.format == Format::Text => {
+            let shown = folder.display().to_string();
+            terminal::print(&report::text::files(&shown, &names, &style))?;
+            Ok(None)
+        }
+        Ok(_) => Ok(None),
+        Err(why) => Ok(Some(why)),
+    }
+}
+
+/// Writes all files of a run and gives their names.
+fn keep(folder: &Path, record: &RunRecord) -> Result<Vec<String>, String> {
+    let mut files: Vec<(String, Vec<u8>)> = report::files(record)
+        .map_err(|error| error.to_string())?
+        .into_iter()
+        .map(|file| (file.name, file.bytes))
+        .collect();
+    let json = study::to_json(record) + "\n";
+    files.push(("result.json".into(), json.into_bytes()));
+    study::write_files(folder, &files).map_err(|error| error.to_string())?;
+    Ok(files.into_iter().map(|(name, _)| name).collect())
+}
+
+/// `output/MODEL`, with only those characters of the name that are safe in a folder's.
+fn usual_folder(record: &RunRecord) -> PathBuf {
+    let safe = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = record
+        .model
+        .chars()
+        .map(|c| if safe(c) { c } else { '-' })
+        .collect();
+    let name = name.trim_start_matches('.');
+    Path::new("output").join(if name.is_empty() { "model" } else { name })
+}
+
+fn verdict(args: &RunArgs, record: &RunRecord, interrupted: bool) -> Ending {
+    if !record.violations.is_empty() {
+        let n = record.violations.len();
+        return Ending::Failed(format!(
+            "{n} broken invariants of stormglass itself; please report them with the model and \
+             the seed {}",
+            record.seed
+        ));
+    }
+    if interrupted {
+        return Ending::Interrupted;
+    }
+    let missed = record.slo.iter().any(|objective| !objective.met);
+    if missed && args.fail_on == Some(FailOn::Slo) {
+        return Ending::ObjectiveMissed;
+    }
+    Ending::Done
+}
