@@ -6,6 +6,7 @@ use crate::reader::{Named, Reader};
 use crate::services::{ServiceShape, Steps};
 use crate::steps;
 use crate::types::{Model, Step, Target};
+use policy::Outcome;
 use policy::config::LayerConfig;
 
 /// Where the calls of every endpoint stand, in the order of the file.
@@ -144,15 +145,17 @@ fn one(step: &Step, model: &Model, ends: &[Vec<Ends>]) -> Ends {
         },
         Step::Call { target, policy } => {
             let callee = ends[target.service][target.endpoint];
-            let fallback = policy.is_some_and(|policy| {
+            // What a handler that fails ends in is an error.
+            let mended = policy.is_some_and(|policy| {
                 let layers = &model.policies[policy].config.layers;
-                layers
-                    .iter()
-                    .any(|layer| matches!(layer, LayerConfig::Fallback(_)))
+                layers.iter().any(|layer| match layer {
+                    LayerConfig::Fallback(fallback) => fallback.on.contains(Outcome::Error),
+                    _ => false,
+                })
             });
             Ends {
-                well: callee.well || callee.badly && fallback,
-                badly: callee.badly,
+                well: callee.well || callee.badly && mended,
+                badly: callee.badly && !mended,
             }
         }
         Step::Parallel { branches, require } => {

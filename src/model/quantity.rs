@@ -242,7 +242,8 @@ impl Value for Ratio {
 
 fn parse_ratio(text: &str, plain: bool) -> Option<f64> {
     let ratio = match text.strip_suffix('%') {
-        Some(percent) if is_decimal(percent) => percent.parse::<f64>().ok()? / 100.0,
+        // By its exponent, not by a division: 99.9% is the number 0.999.
+        Some(percent) if is_decimal(percent) => format!("{percent}e-2").parse().ok()?,
         None if plain => parse_number(text)?,
         _ => return None,
     };
@@ -366,4 +367,172 @@ pub(crate) fn parse_number(text: &str) -> Option<f64> {
         return None;
     }
     text.parse::<f64>().ok().filter(|n| n.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Span;
+
+    /// Reads a text as it would stand in a model, with or without quotes.
+    fn read<T: Value>(text: &str, plain: bool) -> Result<T, String> {
+        let mut cx = Reader::new(&());
+        let mut node = Node::plain(text, Span::START);
+        if let Kind::Scalar(scalar) = &mut node.kind {
+            scalar.plain = plain;
+        }
+        let value = T::read(&node, &mut cx);
+        match (value, cx.problems.pop()) {
+            (Some(value), None) => Ok(value),
+            (None, Some(problem)) => Err(problem.help.unwrap_or(problem.message)),
+            _ => panic!("`{text}`: a value or a problem"),
+        }
+    }
+
+    #[test]
+    fn durations_as_they_are_written() {
+        for (text, nanoseconds) in [
+            ("0s", 0),
+            ("1ns", 1),
+            ("250us", 250_000),
+            ("5ms", 5_000_000),
+            ("1.5s", 1_500_000_000),
+            ("2m", 120_000_000_000),
+            ("1h", 3_600_000_000_000),
+            ("0.3us", 300),
+            ("0.1ns", 0),
+            ("0.5ns", 1),
+            ("33.333333333333336ms", 33_333_333),
+            ("876000h", 100 * 365 * 86_400 * 1_000_000_000),
+            ("007ms", 7_000_000),
+        ] {
+            let wanted = Duration::from_nanos(nanoseconds);
+            assert_eq!(read::<Duration>(text, true), Ok(wanted), "{text}");
+            assert_eq!(read::<Duration>(text, false), Ok(wanted), "\"{text}\"");
+        }
+    }
+
+    #[test]
+    fn durations_that_are_refused() {
+        for (text, help) in [
+            ("5", "write `5ms` or `5s`"),
+            ("1.5", "write `1.5ms` or `1.5s`"),
+            ("0", "write `0ms` or `0s`"),
+            ("-5ms", "a duration is not negative"),
+            ("5 ms", "write `5ms`: "),
+            ("5sec", "write `5s`: "),
+            ("5µs", "write `5us`: "),
+            ("5min", "write `5m`: "),
+            ("5d", UNIT_LIST),
+            ("5MS", UNIT_LIST),
+            ("1e3ms", UNIT_LIST),
+            (".5s", "write it like"),
+            ("5.s", "write it like"),
+            ("1.2.3s", "write it like"),
+            ("+5s", "write it like"),
+            ("1_000ms", UNIT_LIST),
+            ("s", "write it like"),
+            ("soon", "write it like"),
+            ("", "write it like"),
+            ("inf", "write it like"),
+            ("876001h", "the longest duration"),
+            ("99999999999999999999999h", "the longest duration"),
+        ] {
+            let told = read::<Duration>(text, true).expect_err(text);
+            assert!(told.starts_with(help), "`{text}`: {told}");
+        }
+    }
+
+    #[test]
+    fn rates_as_they_are_written() {
+        for (text, per_second) in [
+            ("200/s", 200.0),
+            ("30/min", 0.5),
+            ("5/h", 5.0 / 3600.0),
+            ("0/s", 0.0),
+            ("0.25/s", 0.25),
+            ("1000000000/s", 1e9),
+        ] {
+            assert_eq!(read::<Rate>(text, true), Ok(Rate(per_second)), "{text}");
+        }
+        for (text, help) in [
+            ("200", "write `200/s`, `200/min` or `200/h`"),
+            ("-1/s", "a rate is not negative"),
+            ("5/m", "write `5/min`"),
+            ("5/sec", "write `5/s`"),
+            ("5rps", "write `5/s`"),
+            ("5/ms", "a rate is a number and"),
+            ("5 /s", "a rate is a number and"),
+            ("/s", "a rate is a number and"),
+            ("1000000001/s", "the highest rate"),
+        ] {
+            let told = read::<Rate>(text, true).expect_err(text);
+            assert!(told.starts_with(help), "`{text}`: {told}");
+        }
+        assert!(read::<PositiveRate>("0/s", true).is_err());
+    }
+
+    #[test]
+    fn ratios_as_they_are_written() {
+        for (text, ratio) in [
+            ("0.2", 0.2),
+            ("20%", 0.2),
+            ("0", 0.0),
+            ("1", 1.0),
+            ("100%", 1.0),
+            ("99.9%", 0.999),
+            ("0.01%", 0.0001),
+            ("1e-3", 0.001),
+        ] {
+            assert_eq!(read::<Ratio>(text, true), Ok(Ratio(ratio)), "{text}");
+        }
+        assert_eq!(read::<Ratio>("20%", false), Ok(Ratio(0.2)), "in quotes");
+        for text in [
+            "20", "1.01", "-0.1", "101%", "-1%", "20 %", "%", "nan", "inf", "half",
+        ] {
+            assert!(read::<Ratio>(text, true).is_err(), "{text}");
+        }
+        assert!(read::<Ratio>("0.2", false).is_err(), "a quoted number");
+        assert!(read::<PositiveRatio>("0%", true).is_err());
+    }
+
+    #[test]
+    fn counts_as_they_are_written() {
+        type Few = Count<1, 9>;
+        assert_eq!(read::<Few>("1", true), Ok(Count(1)));
+        assert_eq!(read::<Few>("9", true), Ok(Count(9)));
+        for text in [
+            "0",
+            "10",
+            "-3",
+            "2.5",
+            "2.0",
+            "1e0",
+            "+3",
+            "3x",
+            "",
+            "99999999999999999999",
+        ] {
+            assert!(read::<Few>(text, true).is_err(), "{text}");
+        }
+        assert_eq!(read::<Few>("3", false), Err("without quotes".to_owned()));
+        assert_eq!(read::<u64>("18446744073709551615", true), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn numbers_as_they_are_written() {
+        assert_eq!(
+            read::<PositiveNumber>("1e3", true),
+            Ok(PositiveNumber(1000.0))
+        );
+        assert_eq!(read::<PositiveNumber>(".5", true), Ok(PositiveNumber(0.5)));
+        assert_eq!(read::<Number>("0", true), Ok(Number(0.0)));
+        assert_eq!(read::<Number<1>>("1", true), Ok(Number(1.0)));
+        for text in [
+            "0", "-1", "nan", ".inf", "inf", "1e999", "infinity", "5ms", "1_0", "",
+        ] {
+            assert!(read::<PositiveNumber>(text, true).is_err(), "{text}");
+        }
+        assert!(read::<Number<1>>("0.99", true).is_err());
+    }
 }

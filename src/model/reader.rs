@@ -219,16 +219,23 @@ pub(crate) fn is_name(text: &str) -> bool {
 impl Value for String {
     fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
         match &node.kind {
-            Kind::Scalar(scalar) if !scalar.text.is_empty() => Some(scalar.text.clone()),
+            Kind::Scalar(scalar) if scalar.text.is_empty() => {
+                cx.problem(node.span, "this must not be empty");
+            }
+            Kind::Scalar(scalar) if scalar.plain && matches!(&*scalar.text, "true" | "false") => {
+                cx.expected("a word", node)
+                    .help("if it is one, write it in quotes");
+            }
+            Kind::Scalar(scalar) => return Some(scalar.text.clone()),
             _ => {
-                cx.expected("a name", node);
-                None
+                cx.expected("a word", node);
             }
         }
+        None
     }
 
     fn schema(_: &mut Defs) -> Json {
-        json!({"type": "string", "minLength": 1})
+        json!({"type": ["string", "number"], "minLength": 1})
     }
 }
 

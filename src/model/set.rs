@@ -138,32 +138,30 @@ fn shift(node: &mut Node, offset: u32) {
     }
 }
 
-/// The place of what a path names: that of its key, or of an element of a list.
+/// The place of what a path names: that of its key, or of an element of a list, or of the set that
+/// gave it its value.
 pub(crate) fn find(root: &Node, path: &str) -> Option<Span> {
     let segments: Vec<&str> = path.split('.').collect();
     let mut node = root;
-    let mut at = None;
+    let mut at = root.span;
     for index in 0..segments.len() {
-        let entry = |node: &'_ Node, position: usize| match &node.kind {
-            Kind::Map(entries) => entries.get(position).map(|(key, _)| key.span),
-            _ => None,
-        };
-        let way = way(node, &segments, index, root.span).ok()?;
-        (node, at) = match (&node.kind, way) {
-            (Kind::Map(entries), Way::Entry(position)) => {
-                (&entries[position].1, entry(node, position))
-            }
+        (node, at) = match (&node.kind, way(node, &segments, index, root.span).ok()?) {
+            (Kind::Map(entries), Way::Entry(position)) => placed(&entries[position]),
             (Kind::List(items), Way::Element(position, within)) => {
-                let item = &items[position];
-                match (&item.kind, within) {
-                    (Kind::Map(entries), Some(within)) => (&entries[within].1, entry(item, within)),
-                    _ => (item, Some(item.span)),
+                match (&items[position].kind, within) {
+                    (Kind::Map(entries), Some(within)) => placed(&entries[within]),
+                    _ => (&items[position], items[position].span),
                 }
             }
             _ => return None,
         };
     }
-    at
+    Some(at)
+}
+
+fn placed((key, value): &(Key, Node)) -> (&Node, Span) {
+    let same = key.span.source == value.span.source;
+    (value, if same { key.span } else { value.span })
 }
 
 /// Why a segment names no element of a list.

@@ -60,7 +60,9 @@ macro_rules! record {
                 })
             }
 
-            const BARE: bool = !(false $(|| $crate::shape::record!(@required $kind))*);
+            const BARE: bool = !(false
+                $(|| $crate::shape::record!(@required $kind))*
+                $(|| ![$($one),*].is_empty())*);
         }
     };
 

@@ -207,7 +207,8 @@ impl Step {
                     .iter()
                     .map(|alternative| alternative.weight.0)
                     .sum();
-                if !step.choose.0.is_empty() && !(sum > 0.0 && sum.is_finite()) {
+                let usable = sum > 0.0 && sum.is_finite();
+                if !usable && !step.choose.0.is_empty() {
                     cx.problem(
                         node.span,
                         format!("the weights must have a sum above 0, and have {sum}"),
