@@ -2,7 +2,8 @@
 //! variation, a median and a p99) to those that a sampler needs.
 
 use crate::quantity::{Count, Number, PositiveDuration, PositiveNumber, parse_duration};
-use crate::reader::{Defs, List, Reader, Value};
+use crate::reader::{List, Reader, Value};
+use crate::schema::Defs;
 use crate::series::{TimeUnit, read_column};
 use crate::shape::{choice, record};
 use crate::tree::{Kind, Node};

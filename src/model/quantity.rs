@@ -1,7 +1,8 @@
 //! Durations, rates, ratios and counts as a model writes them, and nothing else: what looks like
 //! one but leaves out its unit is refused with the unit spelled out.
 
-use crate::reader::{Defs, Reader, Value};
+use crate::reader::{Reader, Value};
+use crate::schema::Defs;
 use crate::tree::{Kind, Node};
 use clock::Duration;
 use serde_json::{Value as Json, json};

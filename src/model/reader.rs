@@ -6,8 +6,9 @@
 
 use crate::Files;
 use crate::problem::{Problem, Span};
+use crate::schema::Defs;
 use crate::tree::{Kind, Node, shortened};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::ops::Deref;
 
 /// Something that can be written in a model.
@@ -253,27 +254,6 @@ impl Value for bool {
 
     fn schema(_: &mut Defs) -> Json {
         json!({"type": "boolean"})
-    }
-}
-
-/// The named parts of a JSON Schema.
-#[derive(Default)]
-pub(crate) struct Defs(Map<String, Json>);
-
-impl Defs {
-    /// A reference to the definition `name`, which `build` makes when it is asked for first.
-    pub(crate) fn named(&mut self, name: &str, build: impl FnOnce(&mut Self) -> Json) -> Json {
-        if !self.0.contains_key(name) {
-            // Taken before it is built: steps contain steps.
-            self.0.insert(name.to_owned(), Json::Null);
-            let schema = build(self);
-            self.0.insert(name.to_owned(), schema);
-        }
-        json!({"$ref": format!("#/$defs/{name}")})
-    }
-
-    pub(crate) fn into_json(self) -> Json {
-        Json::Object(self.0)
     }
 }
 

@@ -1,7 +1,8 @@
 //! How long a model runs, and what is asked of it: `run` and `slo`.
 
 use crate::quantity::{Count, PositiveDuration, Ratio};
-use crate::reader::{At, Defs, Reader, Value};
+use crate::reader::{At, Reader, Value};
+use crate::schema::Defs;
 use crate::shape::record;
 use crate::tree::{Kind, Node};
 use crate::types::{LatencyQuantile, Run, Slo, Warmup};

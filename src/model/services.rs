@@ -2,7 +2,8 @@
 
 use crate::names::Names;
 use crate::quantity::{Count, PositiveDuration};
-use crate::reader::{At, Defs, List, Named, Reader, Value};
+use crate::reader::{At, List, Named, Reader, Value};
+use crate::schema::Defs;
 use crate::shape::{choice, record};
 use crate::steps::{Step as StepShape, resolve_steps};
 use crate::tree::{Kind, Node};

@@ -5,7 +5,6 @@
 use crate::problem::Span;
 use crate::reader::{At, Reader, Value, did_you_mean, listed, nearest};
 use crate::tree::{Kind, Node, shortened};
-use serde_json::{Map, Value as Json, json};
 
 /// A map with fixed keys.
 ///
@@ -44,9 +43,9 @@ macro_rules! record {
                 Some(Self { $( $field: $crate::shape::record!(@take $kind $field) ),* })
             }
 
-            fn schema(defs: &mut $crate::reader::Defs) -> serde_json::Value {
+            fn schema(defs: &mut $crate::schema::Defs) -> serde_json::Value {
                 defs.named(stringify!($name), |defs| {
-                    let mut object = $crate::shape::ObjectSchema::new(&[$($doc),*]);
+                    let mut object = $crate::schema::ObjectSchema::new(&[$($doc),*]);
                     $( object.property(
                         $crate::shape::key(stringify!($field)),
                         $crate::shape::record!(@required $kind),
@@ -130,9 +129,9 @@ macro_rules! choice {
                 }
             }
 
-            fn schema(defs: &mut $crate::reader::Defs) -> serde_json::Value {
+            fn schema(defs: &mut $crate::schema::Defs) -> serde_json::Value {
                 defs.named(stringify!($name), |_defs| {
-                    let mut choice = $crate::shape::ChoiceSchema::new(&[$($doc),*]);
+                    let mut choice = $crate::schema::ChoiceSchema::new(&[$($doc),*]);
                     $( $crate::shape::choice!(@schema choice, _defs, $word, &[$($vdoc),*] $(, $ty)?); )*
                     choice.finish()
                 })
@@ -382,121 +381,4 @@ pub(crate) fn payload<T: Value>(
             None
         }
     }
-}
-
-/// The JSON Schema of a record.
-pub(crate) struct ObjectSchema {
-    description: String,
-    properties: Map<String, Json>,
-    required: Vec<&'static str>,
-    one_of: Vec<Json>,
-    needs: Map<String, Json>,
-}
-
-impl ObjectSchema {
-    pub(crate) fn new(doc: &[&str]) -> Self {
-        Self {
-            description: prose(doc),
-            properties: Map::new(),
-            required: Vec::new(),
-            one_of: Vec::new(),
-            needs: Map::new(),
-        }
-    }
-
-    pub(crate) fn property(
-        &mut self,
-        key: &'static str,
-        required: bool,
-        mut schema: Json,
-        doc: &[&str],
-        default: Option<&str>,
-    ) {
-        if !doc.is_empty() {
-            schema["description"] = json!(prose(doc));
-        }
-        if let Some(default) = default {
-            schema["default"] = serde_json::from_str(default).unwrap_or_else(|_| json!(default));
-        }
-        if required {
-            self.required.push(key);
-        }
-        self.properties.insert(key.to_owned(), schema);
-    }
-
-    /// Exactly one of these keys is there.
-    pub(crate) fn one_of(&mut self, keys: &[&str]) {
-        let forms: Vec<_> = keys.iter().map(|key| json!({"required": [key]})).collect();
-        self.one_of.push(json!({"oneOf": forms}));
-    }
-
-    /// Who writes `key` must write `other`.
-    pub(crate) fn needs(&mut self, key: &str, other: &str) {
-        self.needs.insert(key.to_owned(), json!([other]));
-    }
-
-    pub(crate) fn finish(self) -> Json {
-        let mut schema = json!({
-            "description": self.description,
-            "type": "object",
-            "properties": self.properties,
-            "additionalProperties": false,
-        });
-        if !self.required.is_empty() {
-            schema["required"] = json!(self.required);
-        }
-        if !self.one_of.is_empty() {
-            schema["allOf"] = json!(self.one_of);
-        }
-        if !self.needs.is_empty() {
-            schema["dependentRequired"] = json!(self.needs);
-        }
-        schema
-    }
-}
-
-/// The JSON Schema of a choice.
-pub(crate) struct ChoiceSchema {
-    description: String,
-    one_of: Vec<Json>,
-}
-
-impl ChoiceSchema {
-    pub(crate) fn new(doc: &[&str]) -> Self {
-        Self {
-            description: prose(doc),
-            one_of: Vec::new(),
-        }
-    }
-
-    pub(crate) fn word(&mut self, word: &str, doc: &[&str]) {
-        self.one_of
-            .push(json!({"const": word, "description": prose(doc)}));
-    }
-
-    pub(crate) fn map(&mut self, word: &str, schema: Json, bare: bool, doc: &[&str]) {
-        if bare {
-            self.word(word, doc);
-        }
-        let mut object = ObjectSchema::new(doc);
-        object.properties.insert(word.to_owned(), schema);
-        let mut object = object.finish();
-        object["required"] = json!([word]);
-        self.one_of.push(object);
-    }
-
-    pub(crate) fn finish(self) -> Json {
-        json!({"description": self.description, "oneOf": self.one_of})
-    }
-}
-
-/// Doc comment lines as one paragraph.
-fn prose(lines: &[&str]) -> String {
-    lines
-        .iter()
-        .map(|line| line.trim())
-        .collect::<Vec<_>>()
-        .join(" ")
-        .trim()
-        .to_owned()
 }

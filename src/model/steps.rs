@@ -2,7 +2,8 @@
 
 use crate::names::Names;
 use crate::quantity::{Count, Number, Ratio};
-use crate::reader::{At, Defs, List, Reader, Value, did_you_mean, listed};
+use crate::reader::{At, List, Reader, Value, did_you_mean, listed};
+use crate::schema::Defs;
 use crate::shape::{not_supported, record};
 use crate::tree::{Kind, Node, shortened};
 use crate::types::{Distribution, Step as ModelStep};

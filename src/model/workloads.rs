@@ -3,7 +3,8 @@
 use crate::distribution::Moving;
 use crate::names::Names;
 use crate::quantity::{Count, PositiveNumber, Rate};
-use crate::reader::{At, Defs, List, Named, Reader, Value};
+use crate::reader::{At, List, Named, Reader, Value};
+use crate::schema::Defs;
 use crate::series::read_column;
 use crate::shape::{choice, record};
 use crate::tree::{Kind, Node};
