@@ -17,6 +17,7 @@ mod heap;
 mod key;
 mod ladder;
 pub mod random;
+mod rung;
 mod sampler;
 mod timers;
 mod ziggurat;

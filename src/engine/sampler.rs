@@ -16,6 +16,9 @@ const LONGEST: u64 = 10 * 365 * 86_400 * SECOND;
 /// of probability at most 2^-64.
 const REDRAWS: u32 = 64;
 
+/// A bounded Pareto redraws this often before it inverts its distribution function.
+const PARETO_REDRAWS: u32 = 4;
+
 /// Up to this many stages an Erlang variate is a sum of exponentials; above, a gamma variate is
 /// faster.
 const ERLANG_SUM: u32 = 8;
@@ -160,11 +163,7 @@ impl Sampler {
                 minimum,
                 inv_shape,
                 maximum: Some(maximum),
-            } => {
-                let beyond = power(minimum / maximum, 1.0 / inv_shape);
-                let u = 1.0 - bits.unit() * (1.0 - beyond);
-                (minimum * power(u, -inv_shape)).min(maximum)
-            }
+            } => bounded_pareto(minimum, inv_shape, maximum, bits),
             Self::Hyperexponential { p, mean1, mean2 } => {
                 let mean = if bits.unit() < p { mean1 } else { mean2 };
                 mean * exp1(bits)
@@ -239,12 +238,25 @@ fn truncated_normal(mean: f64, sd: f64, bits: &mut impl Bits) -> f64 {
     0.0
 }
 
+/// Redrawn while too long, which costs one exponential as a rule; where that does not end soon, by the
+/// inverse of the conditioned distribution function. Both have the same distribution.
+fn bounded_pareto(minimum: f64, inv_shape: f64, maximum: f64, bits: &mut impl Bits) -> f64 {
+    for _ in 0..PARETO_REDRAWS {
+        let x = minimum * libm::exp(inv_shape * exp1(bits));
+        if x <= maximum {
+            return x;
+        }
+    }
+    let beyond = power(minimum / maximum, 1.0 / inv_shape);
+    let u = 1.0 - bits.unit() * (1.0 - beyond);
+    (minimum * power(u, -inv_shape)).min(maximum)
+}
+
 /// A gamma variate of scale 1.
 fn gamma(shape: f64, bits: &mut impl Bits) -> f64 {
-    // Below 1 by boosting: a variate of shape + 1, times U^(1/shape).
+    // Below 1 by boosting: a variate of shape + 1, times U^(1/shape) = e^(-E/shape).
     let (shape, boost) = if shape < 1.0 {
-        let u = bits.open_unit();
-        (shape + 1.0, power(u, 1.0 / shape))
+        (shape + 1.0, libm::exp(-exp1(bits) / shape))
     } else {
         (shape, 1.0)
     };

@@ -20,6 +20,8 @@ mod heap;
 mod key;
 #[path = "../ladder.rs"]
 mod ladder;
+#[path = "../rung.rs"]
+mod rung;
 
 use fel::FutureEventList;
 use heap::Heap;

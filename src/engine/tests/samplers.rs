@@ -120,14 +120,19 @@ fn cases() -> Vec<Case> {
                 inv_shape: 0.8,
                 maximum: Some(5e6),
             },
-            {
-                let (l, h, a) = (2e5_f64, 5e6_f64, 1.25);
-                let share = 1.0 - (l / h).powf(a);
-                let moment =
-                    |n: f64| a * l.powf(a) * (h.powf(n - a) - l.powf(n - a)) / (n - a) / share;
-                (moment(2.0) - moment(1.0).powi(2)).sqrt()
+            bounded_pareto_sd(2e5, 5e6, 1.25),
+            |x| bounded_pareto_cdf(x, 2e5, 5e6, 1.25),
+        ),
+        case(
+            // So narrow that redrawing often fails.
+            "pareto narrow",
+            Sampler::Pareto {
+                minimum: 2e5,
+                inv_shape: 0.8,
+                maximum: Some(3e5),
             },
-            |x| ((1.0 - (2e5 / x).powf(1.25)) / (1.0 - 0.04_f64.powf(1.25))).clamp(0.0, 1.0),
+            bounded_pareto_sd(2e5, 3e5, 1.25),
+            |x| bounded_pareto_cdf(x, 2e5, 3e5, 1.25),
         ),
         case(
             "hyperexponential",
@@ -184,6 +189,19 @@ fn erlang_cdf(k: u32, x: f64) -> f64 {
         term *= x / f64::from(i + 1);
     }
     1.0 - below
+}
+
+fn bounded_pareto_cdf(x: f64, low: f64, high: f64, shape: f64) -> f64 {
+    ((1.0 - (low / x).powf(shape)) / (1.0 - (low / high).powf(shape))).clamp(0.0, 1.0)
+}
+
+fn bounded_pareto_sd(low: f64, high: f64, shape: f64) -> f64 {
+    let within = 1.0 - (low / high).powf(shape);
+    let moment = |n: f64| {
+        let integral = (high.powf(n - shape) - low.powf(n - shape)) / (n - shape);
+        shape * low.powf(shape) * integral / within
+    };
+    (moment(2.0) - moment(1.0).powi(2)).sqrt()
 }
 
 fn draws(sampler: &Sampler, bits: &mut impl Bits, n: usize) -> Vec<f64> {
@@ -254,7 +272,7 @@ fn means_without_a_variance_are_right_too() {
 /// and a hash of 100 000 (which walk the rare paths too).
 #[test]
 fn draws_are_the_same_everywhere() {
-    let expected: [(&str, [u64; 4], u64); 14] = [
+    let expected: [(&str, [u64; 4], u64); 15] = [
         (
             "exponential",
             [1_064_020, 467_272, 1_499_751, 725_937],
@@ -282,8 +300,8 @@ fn draws_are_the_same_everywhere() {
         ),
         (
             "gamma 0.5",
-            [984_711, 3_132_937, 9_250, 567_008],
-            0x85c4_a3ff_1e4b_86b4,
+            [176_823, 1_492_130, 332_988, 165_689],
+            0xcb56_83fa_88bd_eab2,
         ),
         (
             "erlang 3",
@@ -307,8 +325,13 @@ fn draws_are_the_same_everywhere() {
         ),
         (
             "pareto bounded",
-            [724_022, 270_100, 3_012_045, 508_590],
-            0x73e3_60bf_d14b_27a6,
+            [468_499, 290_654, 663_891, 357_476],
+            0x29f3_b351_0d3c_77cb,
+        ),
+        (
+            "pareto narrow",
+            [290_654, 208_350, 231_296, 204_536],
+            0x2346_ce70_ca3b_144a,
         ),
         (
             "hyperexponential",
@@ -326,6 +349,7 @@ fn draws_are_the_same_everywhere() {
             0x9660_a561_8032_285c,
         ),
     ];
+    assert_eq!(cases().len(), expected.len());
     for (case, (name, first, hash)) in cases().iter().zip(expected) {
         assert_eq!(case.name, name);
         let mut bits = Stream::new(42);
