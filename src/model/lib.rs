@@ -38,7 +38,7 @@ pub use types::*;
 use crate::problem::{Problem, Span};
 use crate::reader::Reader;
 use crate::sources::Text;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The largest model file, in bytes.
@@ -96,11 +96,7 @@ pub fn read(text: &str, name: &str, files: &dyn Files, sets: &[Set]) -> Result<L
     if text.len() as u64 > MAX_FILE {
         cx.problem(
             Span::START,
-            format!(
-                "the model has {} MiB; at most {} are read",
-                text.len() >> 20,
-                MAX_FILE >> 20
-            ),
+            format!("the model is larger than {} MiB", MAX_FILE >> 20),
         );
         return Err(report(&sources, cx.problems));
     }
@@ -168,15 +164,17 @@ impl Files for Folder {
 }
 
 fn read_limited(path: &Path, most: u64) -> io::Result<String> {
-    let size = std::fs::metadata(path)?.len();
-    if size > most {
+    // One byte more than may be there, so that a file that grows, or a device, is noticed.
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(most + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
         return Err(io::Error::other(format!(
-            "it has {} MiB; at most {} are read",
-            size >> 20,
+            "it is larger than {} MiB",
             most >> 20
         )));
     }
-    let bytes = std::fs::read(path)?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.iter().filter(|b| **b == b'\n').count() + 1;

@@ -151,6 +151,8 @@ pub(crate) struct Named<T, const MIN: usize = 0>(pub(crate) Vec<(At<String>, Opt
 
 /// What a name may consist of; dots and arrows part names in paths and results.
 const NAME: &str = "^[A-Za-z0-9_-]+$";
+/// How many things of one kind may have names.
+const MOST_NAMES: usize = 10_000;
 /// The longest name.
 const NAME_LENGTH: usize = 100;
 
@@ -176,6 +178,13 @@ impl<T: Value, const MIN: usize> Value for Named<T, MIN> {
         };
         if entries.len() < MIN {
             cx.problem(node.span, "at least one is needed here");
+        }
+        if entries.len() > MOST_NAMES {
+            cx.problem(
+                node.span,
+                format!("there are more than {MOST_NAMES} entries here"),
+            );
+            return None;
         }
         let mut read = Vec::with_capacity(entries.len());
         for (key, value) in entries {

@@ -42,15 +42,9 @@ pub(crate) fn read_column(
 ) -> Option<Vec<f64>> {
     let text = match cx.files.read(file) {
         Ok(text) if text.len() <= MAX_CSV => text,
-        Ok(text) => {
-            let size = text.len() >> 20;
-            cx.problem(
-                file.span,
-                format!(
-                    "the file has {size} MiB; at most {} are read",
-                    MAX_CSV >> 20
-                ),
-            );
+        Ok(_) => {
+            let most = MAX_CSV >> 20;
+            cx.problem(file.span, format!("the file is larger than {most} MiB"));
             return None;
         }
         Err(error) => {

@@ -4,7 +4,7 @@
 
 use crate::problem::Span;
 use crate::reader::{At, Reader, Value, did_you_mean, listed, nearest};
-use crate::tree::{Kind, Node, shortened};
+use crate::tree::{Key, Kind, Node, shortened};
 
 /// A map with fixed keys.
 ///
@@ -181,11 +181,11 @@ pub(crate) fn open(
         problem.help(format!("its keys are {}", listed(keys.iter().copied())));
         return None;
     };
-    for (key, _) in entries {
+    for key in strangers(entries, keys) {
         let word = key.text.as_str();
         if later.contains(&word) {
             not_supported(word, key.span, cx);
-        } else if !keys.contains(&word) {
+        } else {
             unknown("key", word, key.span, keys, cx);
         }
     }
@@ -234,6 +234,20 @@ pub(crate) fn open(
     Some(())
 }
 
+/// The first keys that do not belong to a map: enough to see what is wrong with it.
+fn strangers<'n>(
+    entries: &'n [(Key, Node)],
+    keys: &'n [&'static str],
+) -> impl Iterator<Item = &'n Key> {
+    const MOST: usize = 50;
+    let known = |key: &&Key| keys.contains(&key.text.as_str());
+    entries
+        .iter()
+        .map(|(key, _)| key)
+        .filter(move |key| !known(key))
+        .take(MOST)
+}
+
 /// Notes that something is part of the language, but not of this version.
 pub(crate) fn not_supported(word: &str, at: Span, cx: &mut Reader<'_>) {
     cx.problem(at, format!("`{word}` is not supported yet"));
@@ -265,11 +279,11 @@ pub(crate) fn required<T: Value>(
     let Kind::Map(entries) = &node.kind else {
         return None;
     };
-    let stands_for_it = |word: &str| {
-        later.contains(&word)
-            || !keys.contains(&word) && nearest(word, keys.iter().copied()) == Some(key)
+    let stands_for_it = |other: &Key| {
+        let word = other.text.as_str();
+        later.contains(&word) || nearest(word, keys.iter().copied()) == Some(key)
     };
-    if !entries.iter().any(|(other, _)| stands_for_it(&other.text)) {
+    if !strangers(entries, keys).any(stands_for_it) {
         cx.problem(node.span, format!("`{key}` is missing"));
     }
     None
