@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::observer::Observer;
 use crate::place::Location;
 use crate::slab::NONE;
-use crate::state::{Call, Doing, Peers, Strand};
+use crate::state::{Call, Channel, Doing, Peers, Strand};
 use crate::world::{Todo, World};
 use clock::{Duration, Instant};
 use engine::{Bits, Engine, Keyed, Sampler, Stamp, TimerClass};
@@ -69,7 +69,7 @@ impl Env for CallEnv<'_> {
 /// The instance that the balancer picks, by its number within the service.
 #[inline]
 fn pick(peers: &mut Peers, now: Instant, key: u64) -> u32 {
-    if peers.only {
+    if peers.instances == 1 {
         return 0;
     }
     let mut bits = Keyed::new(key ^ purpose::BALANCER);
@@ -129,20 +129,23 @@ impl World {
         let place = &self.sites[site as usize];
         obs.call_started(now, place.edge as usize);
         let channel = place.channels + local;
+        let Channel { bare, peers, .. } = self.channels[channel as usize];
         let call = self.calls.insert(Call {
             key,
             started: now,
             parent,
             site,
             channel,
+            peers,
             attempts: NONE,
             draws: 0,
             priority,
+            bare,
         });
         if parent != NONE {
             self.strands[parent].awaits = call;
         }
-        if self.channels[channel as usize].bare {
+        if bare {
             self.send(now, obs, call, 0, NONE);
         } else {
             self.clean_frames(call, channel);
@@ -256,8 +259,7 @@ impl World {
     ) {
         let record = &mut self.calls[call];
         let site = &self.sites[record.site as usize];
-        let channel = &self.channels[record.channel as usize];
-        let peers = &mut self.peers[channel.peers as usize];
+        let peers = &mut self.peers[record.peers as usize];
         let key = Keyed::child(record.key, u64::from(attempt));
         let picked = if picked == NONE {
             pick(peers, now, key)
@@ -266,40 +268,48 @@ impl World {
         };
         obs.attempt_sent(now, site.edge as usize, record.started);
 
-        let mut strand = Strand::new(key, NONE, site.entry, call);
+        let slot = self.strands.next_slot();
+        let mut strand = Strand::new(
+            key,
+            site.first_instance.wrapping_add(picked),
+            site.entry,
+            call,
+        );
+        strand.doing = Doing::Travelling;
+        strand.root = slot;
         strand.sent = now;
         strand.attempt = attempt;
         strand.priority = record.priority;
-        strand.next = record.attempts;
-        let others = record.attempts;
-        let slot = self.strands.insert(strand);
-        self.calls[call].attempts = slot;
-        if others != NONE {
-            self.strands[others].prev = slot;
+        strand.next = core::mem::replace(&mut record.attempts, slot);
+        if strand.next != NONE {
+            self.strands[strand.next].prev = slot;
         }
-        let strand = &mut self.strands[slot];
-        strand.root = slot;
-        if picked == NONE {
+        if picked >= peers.instances {
             // Nobody to send it to: the caller knows at once.
+            strand.instance = NONE;
             strand.doing = Doing::Answering;
             strand.outcome = Outcome::Unavailable;
+            self.strands.insert(strand);
             self.agenda.push(Todo::Answer(slot));
             return;
         }
-        if !peers.only {
+        if peers.instances > 1 {
             peers.balancer.sent(now, picked);
         }
-        let instance = site.first_instance + picked;
-        let strand = &mut self.strands[slot];
-        strand.instance = instance;
-        strand.doing = Doing::Travelling;
+        self.strands.insert(strand);
         if self.network.is_instant() {
             self.agenda.push(Todo::Deliver(slot));
-            return;
+        } else {
+            self.carry_request(now, call, slot);
         }
+    }
+
+    /// The network takes a request to its instance, or loses it.
+    fn carry_request(&mut self, now: Instant, call: u32, slot: u32) {
+        let strand = &self.strands[slot];
         let from = self.caller_location(call);
-        let to = self.instances[instance as usize].location;
-        match self.network.carry(from, to, key ^ purpose::REQUEST) {
+        let to = self.instances[strand.instance as usize].location;
+        match self.network.carry(from, to, strand.key ^ purpose::REQUEST) {
             Some(Duration::ZERO) => self.agenda.push(Todo::Deliver(slot)),
             Some(time) => {
                 self.strands[slot].stamp = self.engine.schedule(now + time, Event::Deliver(slot));
@@ -332,10 +342,15 @@ impl World {
             self.agenda.push(Todo::Answer(root));
             return;
         }
-        let call = strand.owner;
-        let key = strand.key ^ purpose::ANSWER;
+        self.carry_answer(now, root);
+    }
+
+    /// The network takes an answer to the caller, or loses it.
+    fn carry_answer(&mut self, now: Instant, root: u32) {
+        let strand = &self.strands[root];
         let from = self.instances[strand.instance as usize].location;
-        match self.network.carry(from, self.caller_location(call), key) {
+        let to = self.caller_location(strand.owner);
+        match self.network.carry(from, to, strand.key ^ purpose::ANSWER) {
             Some(Duration::ZERO) => self.agenda.push(Todo::Answer(root)),
             Some(time) => {
                 self.strands[root].stamp = self.engine.schedule(now + time, Event::Answer(root));
@@ -366,43 +381,35 @@ impl World {
         if self.paused != 0 && self.put_off_call(call, Event::Answer(root), strand.stamp) {
             return;
         }
-        self.tell_balancer(now, root, outcome);
-        self.unlink_attempt(root);
-        self.strands[root].owner = NONE;
+        self.detach(now, root, outcome);
         self.answered(root);
-        if self.channels[self.calls[call].channel as usize].bare {
+        if self.calls[call].bare {
             self.end_call(now, obs, call, outcome);
         } else {
             self.decide(now, obs, call, Word::Ended(attempt, outcome));
         }
     }
 
+    /// An attempt has ended for its caller: the balancer hears of it, and the call forgets it.
     #[inline]
-    fn tell_balancer(&mut self, now: Instant, root: u32, outcome: Outcome) {
-        let strand = &self.strands[root];
-        let channel = &self.channels[self.calls[strand.owner].channel as usize];
-        let peers = &mut self.peers[channel.peers as usize];
-        if peers.only || strand.instance == NONE {
-            return;
+    fn detach(&mut self, now: Instant, root: u32, outcome: Outcome) {
+        let strand = &mut self.strands[root];
+        let (next, prev) = (strand.next, strand.prev);
+        let call = &mut self.calls[core::mem::replace(&mut strand.owner, NONE)];
+        let peers = &mut self.peers[call.peers as usize];
+        if peers.instances > 1 && strand.instance != NONE {
+            let local = self.instances[strand.instance as usize].local;
+            peers
+                .balancer
+                .ended(now, local, now.since(strand.sent), outcome);
         }
-        let instance = &self.instances[strand.instance as usize];
-        peers
-            .balancer
-            .ended(now, instance.local, now.since(strand.sent), outcome);
-    }
-
-    #[inline]
-    fn unlink_attempt(&mut self, root: u32) {
-        let Strand {
-            owner, next, prev, ..
-        } = self.strands[root];
+        if prev == NONE {
+            call.attempts = next;
+        } else {
+            self.strands[prev].next = next;
+        }
         if next != NONE {
             self.strands[next].prev = prev;
-        }
-        if prev != NONE {
-            self.strands[prev].next = next;
-        } else {
-            self.calls[owner].attempts = next;
         }
     }
 
@@ -416,10 +423,8 @@ impl World {
             debug_assert!(false, "a policy cancels attempts that are out");
             return;
         }
-        self.tell_balancer(now, root, Outcome::Timeout);
-        self.unlink_attempt(root);
+        self.detach(now, root, Outcome::Timeout);
         let strand = &mut self.strands[root];
-        strand.owner = NONE;
         strand.gave_up = now;
         match strand.doing {
             // Whoever carries it finds that nobody waits.
@@ -466,7 +471,7 @@ impl World {
     /// Ends the calls whose callers are gone. Put off, because giving up may stop further callers.
     pub(crate) fn abandon_calls<O: Observer>(&mut self, now: Instant, obs: &mut O) {
         while let Some(call) = self.abandoning.pop() {
-            if self.channels[self.calls[call].channel as usize].bare {
+            if self.calls[call].bare {
                 self.give_up(now, obs, call, 0);
             } else {
                 self.decide(now, obs, call, Word::Abandon);

@@ -5,6 +5,7 @@
 //! exhaust the stack.
 
 use crate::event::Event;
+use crate::instance::slowed;
 use crate::observer::Observer;
 use crate::program::Op;
 use crate::slab::NONE;
@@ -187,12 +188,7 @@ impl World {
             self.share(now, obs, id_of_instance, id, demand);
             return;
         }
-        let time = if instance.slow == 1.0 {
-            demand
-        } else {
-            demand.mul_f64(instance.slow)
-        };
-        strand.due = now + time;
+        strand.due = now + slowed(demand, instance.slow);
         strand.stamp = self.engine.schedule(strand.due, Event::Finish(id));
     }
 
@@ -202,16 +198,20 @@ impl World {
         let strand = &mut self.strands[id];
         strand.stamp = Stamp::NONE;
         strand.pc += 1;
-        let (root, instance) = (strand.root, strand.instance);
+        let (root, instance, since) = (strand.root, strand.instance, strand.since);
         if self.instances[instance as usize].blocking {
-            let strand = &mut self.strands[root];
+            let strand = if root == id {
+                strand
+            } else {
+                &mut self.strands[root]
+            };
             strand.computing = false;
             if strand.family > 0 {
                 self.next_sibling(now, obs, root);
             }
         } else {
-            self.strands[id].doing = Doing::Pending;
-            self.account_waste(now, obs, root, self.strands[id].since);
+            strand.doing = Doing::Pending;
+            self.account_waste(now, obs, root, since);
             self.release(now, obs, instance);
         }
         self.walk(now, obs, id);
@@ -405,10 +405,13 @@ impl World {
     /// Nothing more will be heard of the message that `root` stands for.
     #[inline]
     pub(crate) fn answered(&mut self, root: u32) {
-        if self.strands[root].family == 0 {
-            self.free(root);
+        let strand = &mut self.strands[root];
+        if strand.family == 0 {
+            strand.doing = Doing::Nothing;
+            strand.stamp = Stamp::NONE;
+            self.strands.remove(root);
         } else {
-            self.strands[root].doing = Doing::Lingering;
+            strand.doing = Doing::Lingering;
         }
     }
 
@@ -427,6 +430,6 @@ fn step_key(strand: &Strand) -> u64 {
 }
 
 #[inline]
-fn step_bits(strand: &Strand) -> Keyed {
+pub(crate) fn step_bits(strand: &Strand) -> Keyed {
     Keyed::new(step_key(strand))
 }

@@ -2,6 +2,7 @@
 //! waits for.
 
 use crate::event::Event;
+use crate::handler::step_bits;
 use crate::observer::Observer;
 use crate::program::Op;
 use crate::slab::NONE;
@@ -49,22 +50,32 @@ impl World {
         let strand = &mut self.strands[id];
         strand.since = now;
         let instance = &self.instances[strand.instance as usize];
-        let root = strand.root;
-        if !self.strands[root].admitted {
-            self.strands[root].admitted = true;
+        // Only the first work of a request tells how long it waited to be served.
+        let first = if strand.root == id {
+            !core::mem::replace(&mut strand.admitted, true)
+        } else {
+            let root = strand.root;
+            !core::mem::replace(&mut self.strands[root].admitted, true)
+        };
+        if first {
             obs.served(now, instance.service as usize, arrived);
         }
-        if !instance.blocking {
-            self.compute(now, obs, id);
-            return;
-        }
         let strand = &mut self.strands[id];
-        strand.has_worker = true;
-        if let Op::Compute { .. } = self.program.ops[strand.pc as usize] {
+        let op = self.program.ops[strand.pc as usize];
+        if instance.blocking {
+            strand.has_worker = true;
             strand.computing = true;
+        }
+        if let (Op::Compute { sampler }, None) = (op, &instance.shared) {
+            let demand = self.program.samplers[sampler as usize].sample(&mut step_bits(strand));
+            strand.doing = Doing::Computing;
+            strand.due = now + slowed(demand, instance.slow);
+            strand.stamp = self.engine.schedule(strand.due, Event::Finish(id));
+        } else if let Op::Compute { .. } = op {
             self.compute(now, obs, id);
         } else {
             // Not called at once: a queue of empty handlers would climb the stack.
+            strand.computing = false;
             strand.doing = Doing::Pending;
             self.agenda.push(Todo::Resume(id));
         }
@@ -100,7 +111,6 @@ impl World {
     }
 
     /// Gives free workers to those who wait.
-    #[inline]
     pub(crate) fn refill<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         loop {
             let instance = &mut self.instances[id as usize];
@@ -313,5 +323,15 @@ impl World {
             }
             _ => {}
         }
+    }
+}
+
+/// How long work takes at an instance that is slow by a factor.
+#[inline]
+pub(crate) fn slowed(demand: Duration, slow: f64) -> Duration {
+    if slow == 1.0 {
+        demand
+    } else {
+        demand.mul_f64(slow)
     }
 }

@@ -21,6 +21,9 @@ pub(crate) struct Call {
     pub(crate) parent: u32,
     pub(crate) site: u32,
     pub(crate) channel: u32,
+    /// As its channel.
+    pub(crate) peers: u32,
+    pub(crate) bare: bool,
     /// The attempts that are out, as a list of strands through [`Strand::next`].
     pub(crate) attempts: u32,
     /// Random numbers that its policy has drawn.
@@ -234,8 +237,8 @@ pub(crate) struct Channel {
 #[derive(Debug)]
 pub(crate) struct Peers {
     pub(crate) balancer: Balancer,
-    /// There is a single instance, and so nothing to balance.
-    pub(crate) only: bool,
+    /// How many instances there are; one needs no balancing.
+    pub(crate) instances: u32,
     pub(crate) service: u32,
     pub(crate) salt: u64,
 }

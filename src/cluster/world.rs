@@ -191,7 +191,7 @@ impl World {
         for (number, peers) in self.peers.iter_mut().enumerate() {
             peers.salt = stream_key(seed, replication, &number.to_string(), "balancer");
             let service = peers.service as usize;
-            peers.only = self.services[service].instances == 1;
+            peers.instances = self.services[service].instances;
             peers.balancer = Balancer::new(
                 &self.balancers[service],
                 self.services[service].instances,
@@ -239,7 +239,7 @@ impl World {
                 let balancer = Balancer::new(&policy::config::BalancerConfig::Random, 1, 0);
                 let one = || Peers {
                     balancer: balancer.clone(),
-                    only: false,
+                    instances: 1,
                     service,
                     salt: 0,
                 };

@@ -4,17 +4,19 @@
 //! own output. A figure passes when it is within the tolerance, and when the half-width of its
 //! 95 % interval over replications is too: a run that is too short to see an error fails as well.
 
+mod figures;
 mod meter;
 mod table;
 mod truth;
 
 use clock::Instant;
+use figures::{Measured, Read};
 use meter::Meter;
 use model::{Model, Set, Warmup};
 use stats::Summary;
 use std::path::Path;
 use stormglass_cluster::World;
-use table::{Measured, RUNS, Read, Row, Run};
+use table::{RUNS, Row, Run};
 use truth::Truth;
 
 /// Every run of one model; all figures are judged before one that is off fails the test.
@@ -86,8 +88,10 @@ impl Results {
             Read::Record(figure) => {
                 let model = &self.model;
                 figure(self.record.get_or_insert_with(|| {
-                    study::run(model, &Default::default(), &Default::default())
-                        .expect("nobody stops it")
+                    let record = study::run(model, &Default::default(), &Default::default());
+                    let record = record.expect("nobody stops it");
+                    assert_eq!((&record.stopped, &*record.violations), (&None, &[][..]));
+                    record
                 }))
             }
             Read::Facts(figure) => self.over_replications(false, figure),
@@ -147,6 +151,12 @@ fn every_closed_form_and_every_model_is_checked() {
                 "nothing checks {truth:?}, part {part}"
             );
         }
+    }
+    for model in MODELS {
+        assert!(
+            RUNS.iter().any(|run| run.model == *model),
+            "{model} shows nothing"
+        );
     }
     for run in RUNS {
         assert!(MODELS.contains(&run.model), "no test checks {}", run.model);
