@@ -37,7 +37,7 @@ pub struct Chart {
 /// When a chart cannot be drawn, which is a defect of this crate.
 pub fn all(record: &RunRecord) -> Result<Vec<Chart>, Error> {
     let fonts = image::fonts();
-    let drawings: [(_, fn(&RunRecord) -> Result<Sketch, Error>); 3] = [
+    let drawings: [(&str, Draw); 3] = [
         ("latency", latency::draw),
         ("availability", availability::draw),
         ("ccdf", ccdf::draw),
@@ -50,6 +50,8 @@ pub fn all(record: &RunRecord) -> Result<Vec<Chart>, Error> {
         })
         .collect()
 }
+
+type Draw = fn(&RunRecord) -> Result<Sketch, Error>;
 
 /// A chart as it is drawn, its letters not yet outlines.
 pub(crate) struct Sketch {

@@ -237,3 +237,91 @@ fn finish(writer: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, Error> {
         .into_inner()
         .map_err(|error| Error::Csv(error.into_error().into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{checkout, empty};
+
+    fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
+        csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(bytes)
+            .records()
+            .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+            .collect()
+    }
+
+    #[test]
+    fn a_figure_has_one_row_with_its_interval_and_unit() {
+        let mut record = checkout();
+        let shoppers = record.workloads.get_mut("shoppers").unwrap();
+        shoppers.latency_ms.p99 = Estimate {
+            mean: Some(236.25),
+            low: Some(230.5),
+            high: None,
+        };
+        let rows = rows(&summary(&record).unwrap());
+        assert_eq!(rows[0].join(","), "scope,name,metric,mean,low,high,unit");
+        let find = |scope: &str, name: &str, metric: &str| {
+            let mut found = rows.iter().filter(|r| r[..3] == [scope, name, metric]);
+            let row = found.next().unwrap()[3..].join(",");
+            assert_eq!(found.next(), None);
+            row
+        };
+        assert_eq!(
+            find("workload", "shoppers", "latency.p99"),
+            "236.25,230.5,,ms"
+        );
+        assert_eq!(find("workload", "shoppers", "in_flight"), "3,,,count");
+        assert_eq!(find("service", "order", "refused"), "1204,,,count");
+        assert_eq!(
+            find("call", "gateway->order.create", "failed.timeout"),
+            "7204,,,count"
+        );
+        assert_eq!(
+            find("call", "gateway->order.create", "amplification"),
+            "1.12,,,ratio"
+        );
+    }
+
+    #[test]
+    fn a_window_has_a_row_per_subject() {
+        let mut record = checkout();
+        record.series.window_s = 0.1;
+        let shoppers = record.series.workloads.get_mut("shoppers").unwrap();
+        shoppers.issued[3] = 201.5;
+        shoppers.goodput[3] = 200.0;
+        shoppers.degraded[3] = 0.0;
+        for values in shoppers.failed.values_mut() {
+            values[3] = 0.75;
+        }
+        shoppers.p50_ms[3] = 40.0;
+        shoppers.p99_ms[3] = f64::NAN;
+        let rows = rows(&timeseries(&record).unwrap());
+        assert_eq!(
+            rows[0].join(","),
+            "time_s,scope,name,rate,goodput,degraded,failed_timeout,failed_rejected,\
+             failed_unavailable,failed_error,failed_aborted,p50_ms,p99_ms,queue_length,\
+             utilization,breakers_open"
+        );
+        // Two workloads, four services, one edge with a breaker.
+        assert_eq!(rows.len(), 1 + 600 * 7);
+        let find = |scope: &str, name: &str| {
+            let row = rows.iter().find(|r| r[..3] == ["0.3", scope, name]);
+            row.unwrap()[3..].join(",")
+        };
+        assert_eq!(
+            find("workload", "shoppers"),
+            "201.5,200,0,0.75,0.75,0,0,0,40,,,,"
+        );
+        assert_eq!(find("service", "order"), "220,219,,,1,,,,,,2.5,0.64,");
+        assert_eq!(find("call", "gateway->order.create"), ",,,,,,,,,,,,0.25");
+    }
+
+    #[test]
+    fn a_run_without_measurements_has_headings_alone() {
+        assert_eq!(rows(&summary(&empty()).unwrap()).len(), 1);
+        assert_eq!(rows(&timeseries(&empty()).unwrap()).len(), 1);
+    }
+}

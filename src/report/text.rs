@@ -161,8 +161,11 @@ fn requests(workloads: &BTreeMap<String, WorkloadRecord>, style: &Style, out: &m
     table.render(style, out);
 }
 
+/// How an estimate is shown, given how a number is.
+type Figure = fn(&Estimate, fn(f64) -> String) -> String;
+
 fn latencies(workloads: &BTreeMap<String, WorkloadRecord>, style: &Style, out: &mut String) {
-    let build = |figure: fn(&Estimate, fn(f64) -> String) -> String| {
+    let build = |figure: Figure| {
         let mut table = Table::new(&["latency", "throughput", "mean", "p50", "p99", "p99.9"]);
         for (name, w) in workloads {
             let l = &w.latency_ms;
@@ -311,7 +314,7 @@ fn with_share(estimate: &Estimate, show: fn(f64) -> String) -> String {
     match (estimate.mean, half_width(estimate)) {
         (Some(mean), Some(half)) if mean != 0.0 => {
             let share = half / mean.abs() * 100.0;
-            let digits = if share < 0.95 {
+            let digits = if share > 0.0 && share < 0.95 {
                 format!("{share:.1}")
             } else {
                 format!("{share:.0}")

@@ -90,7 +90,7 @@ pub(crate) fn round_log_range(low: f64, high: f64) -> (f64, f64) {
 
 /// Ticks of a log axis: decades where they are enough, else 1-2-5.
 pub(crate) fn log_ticks(low: f64, high: f64) -> Vec<f64> {
-    if high / low > 2e3 {
+    if high / low > 2e4 {
         let (first, last) = (low.log10() - 1e-9, high.log10() + 1e-9);
         (first.ceil() as i32..=last.floor() as i32)
             .map(|power| 10f64.powi(power))
@@ -136,7 +136,7 @@ mod tests {
             log_ticks(1.0, 100.0),
             [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]
         );
-        assert_eq!(log_ticks(1.0, 1e4).len(), 5);
+        assert_eq!(log_ticks(1.0, 1e5).len(), 6);
         assert_eq!(round_log_range(3.0, 1900.0), (2.0, 2000.0));
         assert_eq!(round_log_range(5.0, 5.0), (2.5, 10.0));
     }
