@@ -1,14 +1,14 @@
 //! The caller's side of a call: its policy decides, the balancer picks, attempts go out, answers
 //! come back, and the call ends, once.
 //!
-//! Nothing here calls back into itself: what happens next is put on the agenda, so that a chain of
+//! What follows at the same instant is called a few levels deep and put on the agenda beyond, so that a chain of
 //! calls that answer at once needs no stack.
 
 use crate::event::Event;
 use crate::observer::Observer;
 use crate::place::Location;
 use crate::slab::NONE;
-use crate::state::{Call, Channel, Doing, Peers, Strand};
+use crate::state::{Call, Channel, Course, Doing, Peers, Strand};
 use crate::world::{Todo, World};
 use clock::{Duration, Instant};
 use engine::{Bits, Engine, Keyed, Sampler, Stamp, TimerClass};
@@ -129,7 +129,7 @@ impl World {
         let place = &self.sites[site as usize];
         obs.call_started(now, place.edge as usize);
         let channel = place.channels + local;
-        let Channel { bare, peers, .. } = self.channels[channel as usize];
+        let Channel { course, peers, .. } = self.channels[channel as usize];
         let call = self.calls.insert(Call {
             key,
             started: now,
@@ -140,16 +140,23 @@ impl World {
             attempts: NONE,
             draws: 0,
             priority,
-            bare,
+            course,
         });
         if parent != NONE {
             self.strands[parent].awaits = call;
         }
-        if bare {
-            self.send(now, obs, call, 0, NONE);
-        } else {
-            self.clean_frames(call, channel);
-            self.decide(now, obs, call, Word::Start);
+        match course {
+            Course::Bare => self.send(now, obs, call, 0, NONE, true),
+            Course::Timeout(class) => {
+                self.fit_timers(call);
+                let slot = call * self.stride as u32;
+                self.timers[slot as usize] = self.engine.arm(class, Event::Timer(slot));
+                self.send(now, obs, call, 0, NONE, true);
+            }
+            Course::Policy => {
+                self.clean_frames(call, channel);
+                self.decide(now, obs, call, Word::Start);
+            }
         }
     }
 
@@ -200,7 +207,7 @@ impl World {
             self.give_up_attempts(now, obs, call);
         }
         if let Some(attempt) = send {
-            self.send(now, obs, call, attempt, picked);
+            self.send(now, obs, call, attempt, picked, !rare);
         }
         if let Some(outcome) = finish {
             self.end_call(now, obs, call, outcome);
@@ -221,7 +228,7 @@ impl World {
             }
             Action::Send(attempt) => {
                 // One more than is sent by the common way: parallel attempts.
-                self.send(now, obs, call, attempt, NONE);
+                self.send(now, obs, call, attempt, NONE, false);
                 false
             }
             _ => true,
@@ -247,8 +254,10 @@ impl World {
         }
     }
 
-    /// Sends an attempt to the instance that the balancer picks, or that the policy asked for.
+    /// Sends an attempt to the instance that the balancer picks, or that the policy asked for. It is
+    /// delivered `at_once` only where nothing of what led here is still to be done.
     #[inline]
+    #[allow(clippy::too_many_arguments)] // as above
     fn send<O: Observer>(
         &mut self,
         now: Instant,
@@ -256,6 +265,7 @@ impl World {
         call: u32,
         attempt: u8,
         picked: u32,
+        at_once: bool,
     ) {
         let record = &mut self.calls[call];
         let site = &self.sites[record.site as usize];
@@ -298,7 +308,13 @@ impl World {
         }
         self.strands.insert(strand);
         if self.network.is_instant() {
-            self.agenda.push(Todo::Deliver(slot));
+            if at_once && self.may_go_deeper() {
+                self.depth += 1;
+                self.deliver(now, obs, slot);
+                self.depth -= 1;
+            } else {
+                self.agenda.push(Todo::Deliver(slot));
+            }
         } else {
             self.carry_request(now, call, slot);
         }
@@ -329,7 +345,6 @@ impl World {
 
     /// The handler of a request has ended with `outcome`, or the request was refused: the answer
     /// sets out. Nobody's answer goes nowhere.
-    #[inline]
     pub(crate) fn send_answer(&mut self, now: Instant, root: u32, outcome: Outcome) {
         let strand = &mut self.strands[root];
         if strand.owner == NONE {
@@ -383,10 +398,13 @@ impl World {
         }
         self.detach(now, root, outcome);
         self.answered(root);
-        if self.calls[call].bare {
-            self.end_call(now, obs, call, outcome);
-        } else {
-            self.decide(now, obs, call, Word::Ended(attempt, outcome));
+        match self.calls[call].course {
+            Course::Bare => self.end_call(now, obs, call, outcome),
+            Course::Timeout(_) => {
+                self.timers[call as usize * self.stride] = Stamp::NONE;
+                self.end_call(now, obs, call, outcome);
+            }
+            Course::Policy => self.decide(now, obs, call, Word::Ended(attempt, outcome)),
         }
     }
 
@@ -455,6 +473,11 @@ impl World {
             return;
         }
         self.timers[slot as usize] = Stamp::NONE;
+        if let Course::Timeout(_) = self.calls[call].course {
+            self.give_up(now, obs, call, 0);
+            self.end_call(now, obs, call, Outcome::Timeout);
+            return;
+        }
         let timer = (slot % self.stride as u32) as u8;
         self.decide(now, obs, call, Word::Timer(timer));
     }
@@ -471,10 +494,13 @@ impl World {
     /// Ends the calls whose callers are gone. Put off, because giving up may stop further callers.
     pub(crate) fn abandon_calls<O: Observer>(&mut self, now: Instant, obs: &mut O) {
         while let Some(call) = self.abandoning.pop() {
-            if self.calls[call].bare {
-                self.give_up(now, obs, call, 0);
-            } else {
-                self.decide(now, obs, call, Word::Abandon);
+            match self.calls[call].course {
+                Course::Bare => self.give_up(now, obs, call, 0),
+                Course::Timeout(_) => {
+                    self.timers[call as usize * self.stride] = Stamp::NONE;
+                    self.give_up(now, obs, call, 0);
+                }
+                Course::Policy => self.decide(now, obs, call, Word::Abandon),
             }
             self.calls.remove(call);
         }
@@ -504,21 +530,46 @@ impl World {
         } else {
             Outcome::Error
         };
-        self.agenda.push(Todo::Resume(parent));
+        if self.may_go_deeper() {
+            self.depth += 1;
+            self.resume(now, obs, parent);
+            self.depth -= 1;
+        } else {
+            self.agenda.push(Todo::Resume(parent));
+        }
+    }
+
+    /// Whether what follows may be done by calling it, rather than by way of the agenda: a chain of
+    /// calls that take no time must not climb the stack, and what is urgent comes first.
+    #[inline]
+    pub(crate) fn may_go_deeper(&self) -> bool {
+        self.depth < DEPTH_MOST && !self.urgent
+    }
+
+    /// Room for the timers of a call.
+    #[inline]
+    fn fit_timers(&mut self, call: u32) {
+        let end = (call as usize + 1) * self.stride;
+        if self.timers.len() < end {
+            self.timers.resize(end, Stamp::NONE);
+        }
     }
 
     /// Fresh frames for a call, in a slot that another may have used.
     #[inline]
     fn clean_frames(&mut self, call: u32, channel: u32) {
+        self.fit_timers(call);
         let first = call as usize * self.stride;
         if self.frames.len() < first + self.stride {
             self.frames.resize(first + self.stride, Frame::default());
-            self.timers.resize(first + self.stride, Stamp::NONE);
         }
         let frames = self.channels[channel as usize].pipeline.frames();
         self.frames[first..first + frames].fill(Frame::default());
     }
 }
+
+/// How deep the stack may grow with what follows from one event.
+const DEPTH_MOST: u32 = 12;
 
 /// What a policy is told about a call.
 #[derive(Clone, Copy, Debug)]

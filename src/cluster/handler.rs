@@ -399,7 +399,14 @@ impl World {
         if strand.has_worker && strand.family == 0 {
             self.release_request(now, obs, root);
         }
-        self.send_answer(now, root, outcome);
+        if self.network.is_instant() && self.may_go_deeper() {
+            let strand = &mut self.strands[root];
+            strand.doing = Doing::Answering;
+            strand.outcome = outcome;
+            self.receive(now, obs, root);
+        } else {
+            self.send_answer(now, root, outcome);
+        }
     }
 
     /// Nothing more will be heard of the message that `root` stands for.

@@ -23,12 +23,24 @@ pub(crate) struct Call {
     pub(crate) channel: u32,
     /// As its channel.
     pub(crate) peers: u32,
-    pub(crate) bare: bool,
+    pub(crate) course: Course,
     /// The attempts that are out, as a list of strands through [`Strand::next`].
     pub(crate) attempts: u32,
     /// Random numbers that its policy has drawn.
     pub(crate) draws: u32,
     pub(crate) priority: u32,
+}
+
+/// What it takes to bring a call to its end. The first two are policies whose answers are known
+/// without asking them: a test holds them to what the policy itself would say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Course {
+    /// No layer: one attempt, and its outcome.
+    Bare,
+    /// A timeout of a constant span alone: one attempt, given up when the timer fires.
+    Timeout(TimerClass),
+    /// Anything else: the policy is asked.
+    Policy,
 }
 
 /// What a strand is doing.
@@ -218,8 +230,7 @@ pub(crate) struct Site {
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) pipeline: Pipeline,
-    /// The policy has no layer: whatever it would be told, its answer is known.
-    pub(crate) bare: bool,
+    pub(crate) course: Course,
     /// By layer: the class of its timer, where that is a timeout of a constant span.
     pub(crate) timers: Box<[Option<TimerClass>]>,
     /// Index into the world's peers.

@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::sampler;
 use crate::shared::Shared;
 use crate::slab::Slab;
-use crate::state::{Call, Channel, Edge, Fork, Instance, Peers, ServiceState, Site, Strand};
+use crate::state::{Call, Channel, Course, Edge, Fork, Instance, Peers, ServiceState, Site, Strand};
 use crate::workload::{Start, Workload};
 use clock::Instant;
 use engine::{Engine, Sampler, Stamp, stream_key};
@@ -38,6 +38,8 @@ pub struct World {
     pub(crate) engine: Engine<Event>,
     /// What is still to be done at this instant, the last first.
     pub(crate) agenda: Vec<Todo>,
+    /// How many levels of what follows from the present event are on the stack.
+    pub(crate) depth: u32,
     /// Something rarer comes first: one of the three lists below is not empty.
     pub(crate) urgent: bool,
     /// Calls whose callers are gone.
@@ -107,6 +109,7 @@ impl World {
             engine: Engine::new(),
             agenda: Vec::new(),
             urgent: false,
+            depth: 0,
             abandoning: Vec::new(),
             woken: VecDeque::new(),
             replays: Vec::new(),
@@ -287,11 +290,17 @@ impl World {
         let timers = (0..config.layers.len())
             .map(|layer| pipeline.is_constant_timeout(layer as u8))
             .map(|timeout| timeout.map(|timeout| self.engine.timer_class(timeout)));
+        let timers: Box<[_]> = timers.collect();
+        let course = match timers[..] {
+            [] => Course::Bare,
+            [Some(class)] => Course::Timeout(class),
+            _ => Course::Policy,
+        };
         Channel {
-            timers: timers.collect(),
+            timers,
             breakers: pipeline.breaker_state().is_some(),
             stated: (0, 0),
-            bare: config.layers.is_empty(),
+            course,
             pipeline,
             peers,
             policy: policy.map(|p| p as u32),
