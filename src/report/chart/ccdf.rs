@@ -269,8 +269,14 @@ fn free_place(
         .map(|place| area(place, wide))
         .filter(|area| area.left >= frame.left && area.right <= frame.right)
         .find(|area| {
-            !taken.iter().any(|other| other.meets(area))
-                && !crowd.iter().any(|point| area.holds(*point))
+            // With the white around the letters.
+            let wider = Area {
+                left: area.left - 8.0,
+                right: area.right + 8.0,
+                ..*area
+            };
+            !taken.iter().any(|other| other.meets(&wider))
+                && !crowd.iter().any(|point| wider.holds(*point))
         })
 }
 
