@@ -95,7 +95,7 @@ impl World {
             .source
             .next(now, workload.surge, &mut workload.stream)
         {
-            Some(at) => self.engine.schedule(at, Event::Arrival(w)),
+            Some(at) => self.engine.schedule_aside(at, Event::Arrival(w)),
             None => Stamp::NONE,
         };
     }

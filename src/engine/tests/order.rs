@@ -194,7 +194,12 @@ impl World {
             self.seen.push((self.engine.now().as_nanos(), event.0));
             if event == PULSE {
                 let when = self.engine.now() + Duration::from_nanos(7);
-                self.engine.schedule(when, PULSE);
+                // Beside the list it must take its turn as in the list.
+                if self.plain {
+                    self.engine.schedule(when, PULSE);
+                } else {
+                    self.engine.schedule_aside(when, PULSE);
+                }
             }
             self.react();
         }
