@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::observer::Observer;
 use crate::place::Location;
 use crate::slab::NONE;
-use crate::state::{Call, Channel, Course, Doing, Peers, Strand};
+use crate::state::{Call, Channel, Course, Doing, ONLY, Peers, Strand};
 use crate::world::{Todo, World};
 use clock::{Duration, Instant};
 use engine::{Bits, Engine, Keyed, Sampler, Stamp, TimerClass};
@@ -69,9 +69,6 @@ impl Env for CallEnv<'_> {
 /// The instance that the balancer picks, by its number within the service.
 #[inline]
 fn pick(peers: &mut Peers, now: Instant, key: u64) -> u32 {
-    if peers.instances == 1 {
-        return 0;
-    }
     let mut bits = Keyed::new(key ^ purpose::BALANCER);
     peers
         .balancer
@@ -129,14 +126,19 @@ impl World {
         let place = &self.sites[site as usize];
         obs.call_started(now, place.edge as usize);
         let channel = place.channels + local;
-        let Channel { course, peers, .. } = self.channels[channel as usize];
+        let Channel {
+            course,
+            peers,
+            only,
+            ..
+        } = self.channels[channel as usize];
         let call = self.calls.insert(Call {
             key,
             started: now,
             parent,
             site,
             channel,
-            peers,
+            peers: if only { ONLY } else { peers },
             attempts: NONE,
             draws: 0,
             priority,
@@ -269,17 +271,33 @@ impl World {
     ) {
         let record = &mut self.calls[call];
         let site = &self.sites[record.site as usize];
-        let peers = &mut self.peers[record.peers as usize];
         let key = Keyed::child(record.key, u64::from(attempt));
-        let picked = if picked == NONE {
-            pick(peers, now, key)
-        } else {
-            picked
+        let picked = match record.peers {
+            ONLY => 0,
+            peers => {
+                let peers = &mut self.peers[peers as usize];
+                let picked = if picked == NONE {
+                    pick(peers, now, key)
+                } else {
+                    picked
+                };
+                if picked < peers.instances {
+                    peers.balancer.sent(now, picked);
+                    picked
+                } else {
+                    NONE
+                }
+            }
         };
         obs.attempt_sent(now, site.edge as usize, record.started);
 
-        let slot = self.strands.next_slot();
-        let mut strand = Strand::new(
+        let slot = self.strands.take(Strand::blank);
+        let others = core::mem::replace(&mut record.attempts, slot);
+        if others != NONE {
+            self.strands[others].prev = slot;
+        }
+        let strand = &mut self.strands[slot];
+        strand.begin(
             key,
             site.first_instance.wrapping_add(picked),
             site.entry,
@@ -290,23 +308,15 @@ impl World {
         strand.sent = now;
         strand.attempt = attempt;
         strand.priority = record.priority;
-        strand.next = core::mem::replace(&mut record.attempts, slot);
-        if strand.next != NONE {
-            self.strands[strand.next].prev = slot;
-        }
-        if picked >= peers.instances {
+        strand.next = others;
+        if picked == NONE {
             // Nobody to send it to: the caller knows at once.
             strand.instance = NONE;
             strand.doing = Doing::Answering;
             strand.outcome = Outcome::Unavailable;
-            self.strands.insert(strand);
             self.agenda.push(Todo::Answer(slot));
             return;
         }
-        if peers.instances > 1 {
-            peers.balancer.sent(now, picked);
-        }
-        self.strands.insert(strand);
         if self.network.is_instant() {
             if at_once && self.may_go_deeper() {
                 self.depth += 1;
@@ -414,9 +424,9 @@ impl World {
         let strand = &mut self.strands[root];
         let (next, prev) = (strand.next, strand.prev);
         let call = &mut self.calls[core::mem::replace(&mut strand.owner, NONE)];
-        let peers = &mut self.peers[call.peers as usize];
-        if peers.instances > 1 && strand.instance != NONE {
+        if call.peers != ONLY && strand.instance != NONE {
             let local = self.instances[strand.instance as usize].local;
+            let peers = &mut self.peers[call.peers as usize];
             peers
                 .balancer
                 .ended(now, local, now.since(strand.sent), outcome);

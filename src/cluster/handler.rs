@@ -254,20 +254,16 @@ impl World {
 
     /// A strand below `parent`, which begins at `pc`.
     fn branch(&mut self, parent: u32, pc: u32, number: u64) -> u32 {
+        let id = self.strands.take(Strand::blank);
         let above = &self.strands[parent];
-        let mut strand = Strand::new(
-            Keyed::child(step_key(above), number),
-            above.instance,
-            pc,
-            parent,
-        );
-        strand.root = above.root;
-        strand.priority = above.priority;
-        let root = above.root;
-        let first = self.forks[above.awaits].branches;
+        let (key, root) = (Keyed::child(step_key(above), number), above.root);
+        let (instance, priority) = (above.instance, above.priority);
+        let first = core::mem::replace(&mut self.forks[above.awaits].branches, id);
+        let strand = &mut self.strands[id];
+        strand.begin(key, instance, pc, parent);
+        strand.root = root;
+        strand.priority = priority;
         strand.next = first;
-        self.forks[above.awaits].branches = self.strands.next_slot();
-        let id = self.strands.insert(strand);
         if first != NONE {
             self.strands[first].prev = id;
         }

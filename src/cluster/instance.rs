@@ -11,8 +11,7 @@ use crate::world::{Todo, World};
 use clock::{Duration, Instant};
 use engine::Stamp;
 use model::Abandoned;
-use policy::Outcome;
-use policy::Verdict;
+use policy::{Outcome, Popped, Verdict};
 
 impl World {
     /// A strand wants a worker: it gets one, waits for one, or is refused.
@@ -96,64 +95,71 @@ impl World {
     /// A worker is free: the next in the queue gets it.
     #[inline]
     pub(crate) fn release<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let instance = &self.instances[id as usize];
+        if instance.waiting > 0
+            && instance.pauses == 0
+            && let Some(next) = self.next_waiting(now, obs, id)
+        {
+            self.begin(now, obs, next.item, next.since);
+            return;
+        }
         let instance = &mut self.instances[id as usize];
         instance.busy -= 1;
         if instance.shared.is_none() {
             let service = &mut self.services[instance.service as usize];
             service.busy -= 1;
-            if instance.waiting == 0 || instance.pauses > 0 {
-                obs.busy_workers(now, instance.service as usize, service.busy);
-            }
-        }
-        if instance.waiting > 0 && instance.pauses == 0 {
-            self.refill(now, obs, id);
+            obs.busy_workers(now, instance.service as usize, service.busy);
         }
     }
 
     /// Gives free workers to those who wait.
     pub(crate) fn refill<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         loop {
-            let instance = &mut self.instances[id as usize];
+            let instance = &self.instances[id as usize];
             if instance.busy >= instance.workers {
-                break;
+                return;
             }
-            let Some(popped) = instance.queue.pop(now) else {
-                break;
+            let Some(next) = self.next_waiting(now, obs, id) else {
+                return;
             };
-            let strand = popped.item;
-            if self.strands[strand].doing == Doing::Dead {
-                self.free(strand);
-                continue;
-            }
-            instance.waiting -= 1;
-            let service = instance.service;
-            let state = &mut self.services[service as usize];
-            state.queued -= 1;
-            obs.queue_length(now, service as usize, state.queued);
-            let root = self.strands[strand].root;
-            let gave_up = self.strands[root].gave_up != Instant::NEVER;
-            if gave_up && instance.abandoned != Abandoned::Serve {
-                self.strands[strand].doing = Doing::Stopped;
-                self.stop_request(now, obs, root);
-                continue;
-            }
-            if popped.verdict == Verdict::Drop {
-                self.strands[strand].doing = Doing::Stopped;
-                obs.refused(now, service as usize);
-                self.refuse(now, obs, strand);
-                continue;
-            }
             let instance = &mut self.instances[id as usize];
             instance.busy += 1;
             if instance.shared.is_none() {
-                self.services[service as usize].busy += 1;
+                let service = &mut self.services[instance.service as usize];
+                service.busy += 1;
+                obs.busy_workers(now, instance.service as usize, service.busy);
             }
-            self.begin(now, obs, strand, popped.since);
+            self.begin(now, obs, next.item, next.since);
         }
-        let instance = &self.instances[id as usize];
-        if instance.shared.is_none() {
-            let busy = self.services[instance.service as usize].busy;
-            obs.busy_workers(now, instance.service as usize, busy);
+    }
+
+    /// Takes the next out of the queue who is still to be served.
+    #[inline]
+    fn next_waiting<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) -> Option<Popped> {
+        loop {
+            let instance = &mut self.instances[id as usize];
+            let popped = instance.queue.pop(now)?;
+            let strand = &self.strands[popped.item];
+            if strand.doing == Doing::Dead {
+                self.free(popped.item);
+                continue;
+            }
+            instance.waiting -= 1;
+            let service = &mut self.services[instance.service as usize];
+            service.queued -= 1;
+            obs.queue_length(now, instance.service as usize, service.queued);
+            let gave_up = self.strands[strand.root].gave_up != Instant::NEVER;
+            if gave_up && instance.abandoned != Abandoned::Serve {
+                let root = strand.root;
+                self.strands[popped.item].doing = Doing::Stopped;
+                self.stop_request(now, obs, root);
+            } else if popped.verdict == Verdict::Drop {
+                obs.refused(now, instance.service as usize);
+                self.strands[popped.item].doing = Doing::Stopped;
+                self.refuse(now, obs, popped.item);
+            } else {
+                return Some(popped);
+            }
         }
     }
 

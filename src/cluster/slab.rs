@@ -22,6 +22,15 @@ impl<T> Slab<T> {
         }
     }
 
+    /// A free slot, in which the values of before still stand; `value` makes the first ones.
+    #[inline]
+    pub(crate) fn take(&mut self, value: impl FnOnce() -> T) -> u32 {
+        match self.free.pop() {
+            Some(slot) => slot,
+            None => self.grow(value()),
+        }
+    }
+
     /// Puts `value` into a free slot; the one freed last is warm in the cache.
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
@@ -30,12 +39,6 @@ impl<T> Slab<T> {
             return slot;
         }
         self.grow(value)
-    }
-
-    /// The slot that the next insertion takes.
-    #[inline]
-    pub(crate) fn next_slot(&self) -> u32 {
-        self.free.last().copied().unwrap_or(self.slots.len() as u32)
     }
 
     #[cold]

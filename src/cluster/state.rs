@@ -21,7 +21,7 @@ pub(crate) struct Call {
     pub(crate) parent: u32,
     pub(crate) site: u32,
     pub(crate) channel: u32,
-    /// As its channel.
+    /// As its channel, but [`ONLY`] where there is nothing to balance.
     pub(crate) peers: u32,
     pub(crate) course: Course,
     /// The attempts that are out, as a list of strands through [`Strand::next`].
@@ -30,6 +30,9 @@ pub(crate) struct Call {
     pub(crate) draws: u32,
     pub(crate) priority: u32,
 }
+
+/// Stands for the peers of a service that has a single instance: nothing is to be balanced.
+pub(crate) const ONLY: u32 = NONE;
 
 /// What it takes to bring a call to its end. The first two are policies whose answers are known
 /// without asking them: a test holds them to what the policy itself would say.
@@ -119,23 +122,60 @@ pub(crate) struct Strand {
 }
 
 impl Strand {
-    pub(crate) const fn new(key: u64, instance: u32, pc: u32, owner: u32) -> Self {
+    /// A strand in its first state, in memory that another may have used: all is written once, where
+    /// it stays.
+    #[inline]
+    pub(crate) fn begin(&mut self, key: u64, instance: u32, pc: u32, owner: u32) {
+        let Self {
+            key: new_key,
+            stamp,
+            since,
+            due,
+            sent,
+            gave_up,
+            owner: new_owner,
+            root,
+            next,
+            prev,
+            awaits,
+            family,
+            pc: new_pc,
+            instance: new_instance,
+            doing,
+            attempt,
+            outcome,
+            has_worker,
+            admitted,
+            computing,
+            priority,
+        } = self;
+        (*new_key, *new_instance, *new_pc, *new_owner) = (key, instance, pc, owner);
+        (*stamp, *gave_up) = (Stamp::NONE, Instant::NEVER);
+        (*since, *due, *sent) = (Instant::ZERO, Instant::ZERO, Instant::ZERO);
+        (*root, *next, *prev, *awaits) = (NONE, NONE, NONE, NONE);
+        (*family, *priority, *attempt) = (0, 0, 0);
+        (*doing, *outcome) = (Doing::Pending, Outcome::Success);
+        (*has_worker, *admitted, *computing) = (false, false, false);
+    }
+
+    /// What a new slot holds.
+    pub(crate) const fn blank() -> Self {
         Self {
-            key,
+            key: 0,
             stamp: Stamp::NONE,
             since: Instant::ZERO,
             due: Instant::ZERO,
             sent: Instant::ZERO,
             gave_up: Instant::NEVER,
-            owner,
+            owner: NONE,
             root: NONE,
             next: NONE,
             prev: NONE,
             awaits: NONE,
             family: 0,
-            pc,
-            instance,
-            doing: Doing::Pending,
+            pc: 0,
+            instance: 0,
+            doing: Doing::Nothing,
             attempt: 0,
             outcome: Outcome::Success,
             has_worker: false,
@@ -235,6 +275,8 @@ pub(crate) struct Channel {
     pub(crate) timers: Box<[Option<TimerClass>]>,
     /// Index into the world's peers.
     pub(crate) peers: u32,
+    /// The service has a single instance.
+    pub(crate) only: bool,
     /// Index into the model's policies, for building it anew after a crash.
     pub(crate) policy: Option<u32>,
     /// The first edge that uses it; facts on breakers are stated there.

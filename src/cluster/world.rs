@@ -10,7 +10,9 @@ use crate::program::Program;
 use crate::sampler;
 use crate::shared::Shared;
 use crate::slab::Slab;
-use crate::state::{Call, Channel, Course, Edge, Fork, Instance, Peers, ServiceState, Site, Strand};
+use crate::state::{
+    Call, Channel, Course, Edge, Fork, Instance, Peers, ServiceState, Site, Strand,
+};
 use crate::workload::{Start, Workload};
 use clock::Instant;
 use engine::{Engine, Sampler, Stamp, stream_key};
@@ -301,6 +303,7 @@ impl World {
             breakers: pipeline.breaker_state().is_some(),
             stated: (0, 0),
             course,
+            only: self.services[service].instances == 1,
             pipeline,
             peers,
             policy: policy.map(|p| p as u32),
