@@ -111,7 +111,7 @@ impl Sink for Hands<'_> {
 
 impl World {
     /// Begins a call from `site` by the caller's instance number `local`.
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::too_many_arguments)] // the parts of a call, each used once
     pub(crate) fn start_call<O: Observer>(
         &mut self,
@@ -148,18 +148,19 @@ impl World {
             self.strands[parent].awaits = call;
         }
         match course {
-            Course::Bare => self.send(now, obs, call, 0, NONE, true),
+            Course::Bare => {}
             Course::Timeout(class) => {
                 self.fit_timers(call);
                 let slot = call * self.stride as u32;
                 self.timers[slot as usize] = self.engine.arm(class, Event::Timer(slot));
-                self.send(now, obs, call, 0, NONE, true);
             }
             Course::Policy => {
                 self.clean_frames(call, channel);
                 self.decide(now, obs, call, Word::Start);
+                return;
             }
         }
+        self.send(now, obs, call, 0, NONE, true);
     }
 
     /// Says a word about a call to its policy, and does what the policy answers.
@@ -209,14 +210,35 @@ impl World {
             self.give_up_attempts(now, obs, call);
         }
         if let Some(attempt) = send {
-            self.send(now, obs, call, attempt, picked, !rare);
+            self.policy_sends(now, obs, call, attempt, picked, !rare);
         }
         if let Some(outcome) = finish {
-            self.end_call(now, obs, call, outcome);
+            self.policy_ends(now, obs, call, outcome);
         }
         if rare {
             self.wake_others();
         }
+    }
+
+    // The two ways out of a policy, apart from the common ones only for the size of the code.
+
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments)] // as above
+    fn policy_sends<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        call: u32,
+        attempt: u8,
+        picked: u32,
+        at_once: bool,
+    ) {
+        self.send(now, obs, call, attempt, picked, at_once);
+    }
+
+    #[inline(never)]
+    fn policy_ends<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32, outcome: Outcome) {
+        self.end_call(now, obs, call, outcome);
     }
 
     /// Gives up the attempts that the policy no longer wants.
@@ -230,7 +252,7 @@ impl World {
             }
             Action::Send(attempt) => {
                 // One more than is sent by the common way: parallel attempts.
-                self.send(now, obs, call, attempt, NONE, false);
+                self.policy_sends(now, obs, call, attempt, NONE, false);
                 false
             }
             _ => true,
@@ -258,7 +280,7 @@ impl World {
 
     /// Sends an attempt to the instance that the balancer picks, or that the policy asked for. It is
     /// delivered `at_once` only where nothing of what led here is still to be done.
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::too_many_arguments)] // as above
     fn send<O: Observer>(
         &mut self,
@@ -395,7 +417,7 @@ impl World {
     }
 
     /// An answer reaches its caller.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
         let strand = &self.strands[root];
         let (call, attempt, outcome) = (strand.owner, strand.attempt, strand.outcome);
@@ -409,17 +431,18 @@ impl World {
         self.detach(now, root, outcome);
         self.answered(root);
         match self.calls[call].course {
-            Course::Bare => self.end_call(now, obs, call, outcome),
-            Course::Timeout(_) => {
-                self.timers[call as usize * self.stride] = Stamp::NONE;
-                self.end_call(now, obs, call, outcome);
+            Course::Bare => {}
+            Course::Timeout(_) => self.timers[call as usize * self.stride] = Stamp::NONE,
+            Course::Policy => {
+                self.decide(now, obs, call, Word::Ended(attempt, outcome));
+                return;
             }
-            Course::Policy => self.decide(now, obs, call, Word::Ended(attempt, outcome)),
         }
+        self.end_call(now, obs, call, outcome);
     }
 
     /// An attempt has ended for its caller: the balancer hears of it, and the call forgets it.
-    #[inline]
+    #[inline(always)]
     fn detach(&mut self, now: Instant, root: u32, outcome: Outcome) {
         let strand = &mut self.strands[root];
         let (next, prev) = (strand.next, strand.prev);
@@ -485,7 +508,7 @@ impl World {
         self.timers[slot as usize] = Stamp::NONE;
         if let Course::Timeout(_) = self.calls[call].course {
             self.give_up(now, obs, call, 0);
-            self.end_call(now, obs, call, Outcome::Timeout);
+            self.policy_ends(now, obs, call, Outcome::Timeout);
             return;
         }
         let timer = (slot % self.stride as u32) as u8;
@@ -516,7 +539,7 @@ impl World {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn end_call<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32, outcome: Outcome) {
         let record = &self.calls[call];
         let site = record.site;
@@ -557,7 +580,7 @@ impl World {
     }
 
     /// Room for the timers of a call.
-    #[inline]
+    #[inline(always)]
     fn fit_timers(&mut self, call: u32) {
         let end = (call as usize + 1) * self.stride;
         if self.timers.len() < end {
@@ -566,7 +589,7 @@ impl World {
     }
 
     /// Fresh frames for a call, in a slot that another may have used.
-    #[inline]
+    #[inline(always)]
     fn clean_frames(&mut self, call: u32, channel: u32) {
         self.fit_timers(call);
         let first = call as usize * self.stride;

@@ -24,7 +24,7 @@ const FAULT: u64 = 0x6661_756c_7400_0000;
 
 impl World {
     /// A request reaches its instance.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn deliver<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
         let strand = &mut self.strands[root];
         let id = strand.instance;
@@ -126,7 +126,7 @@ impl World {
     }
 
     /// The agenda's word: what the strand waited for is there, or it is new.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn resume<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         let strand = &mut self.strands[id];
         if strand.doing == Doing::Dead {
@@ -141,7 +141,7 @@ impl World {
     }
 
     /// A compute or wait step is over.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, stamp: Stamp) {
         let strand = &mut self.strands[id];
         if strand.stamp != stamp {
@@ -193,7 +193,7 @@ impl World {
     }
 
     /// The work of a compute step is done.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn computed<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         let strand = &mut self.strands[id];
         strand.stamp = Stamp::NONE;
@@ -272,6 +272,7 @@ impl World {
     }
 
     /// A strand has reached its end, or failed.
+    #[inline(always)]
     fn strand_ended<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, outcome: Outcome) {
         let strand = &self.strands[id];
         if strand.root == id {
@@ -374,6 +375,7 @@ impl World {
     }
 
     /// The handler of a request is through with `outcome`.
+    #[inline(always)]
     fn request_served<O: Observer>(
         &mut self,
         now: Instant,
@@ -406,7 +408,7 @@ impl World {
     }
 
     /// Nothing more will be heard of the message that `root` stands for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn answered(&mut self, root: u32) {
         let strand = &mut self.strands[root];
         if strand.family == 0 {

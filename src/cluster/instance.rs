@@ -15,7 +15,7 @@ use policy::{Outcome, Popped, Verdict};
 
 impl World {
     /// A strand wants a worker: it gets one, waits for one, or is refused.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn acquire<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         let strand = &self.strands[id];
         let instance = &mut self.instances[strand.instance as usize];
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// The strand has got its worker, `arrived` being when it asked for one.
-    #[inline]
+    #[inline(always)]
     fn begin<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, arrived: Instant) {
         let strand = &mut self.strands[id];
         strand.since = now;
@@ -93,7 +93,7 @@ impl World {
     }
 
     /// A worker is free: the next in the queue gets it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         let instance = &self.instances[id as usize];
         if instance.waiting > 0
@@ -134,7 +134,7 @@ impl World {
     }
 
     /// Takes the next out of the queue who is still to be served.
-    #[inline]
+    #[inline(always)]
     fn next_waiting<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) -> Option<Popped> {
         loop {
             let instance = &mut self.instances[id as usize];
@@ -164,7 +164,7 @@ impl World {
     }
 
     /// A blocking request gives its worker back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release_request<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
         let strand = &mut self.strands[root];
         strand.has_worker = false;
@@ -174,7 +174,7 @@ impl World {
     }
 
     /// Work since `since` was in vain as far as the caller of `root` had given up by then.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn account_waste<O: Observer>(
         &mut self,
         now: Instant,

@@ -101,7 +101,7 @@ impl World {
     }
 
     /// The event of an open workload: its next request, and the one after that.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn arrive<O: Observer>(&mut self, now: Instant, obs: &mut O, w: u32, stamp: Stamp) {
         let workload = &self.workloads[w as usize];
         if workload.stamp != stamp {
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// One request of a workload.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn request<O: Observer>(&mut self, now: Instant, obs: &mut O, w: u32) {
         let workload = &mut self.workloads[w as usize];
         let key = Keyed::child(workload.key, workload.issued);
@@ -127,7 +127,7 @@ impl World {
     }
 
     /// A request of a workload has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn request_ended(&mut self, now: Instant, done: Done) {
         if matches!(
             self.workloads[done.site as usize].source,
