@@ -125,6 +125,10 @@ pub(crate) enum FailOn {
 /// Options of `check`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct CheckArgs {
+    /// Take warnings for mistakes: end with exit code 2 when there are any.
+    #[arg(long)]
+    pub(crate) strict: bool,
+
     /// The model files.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,

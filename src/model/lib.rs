@@ -8,6 +8,8 @@
 mod cycles;
 mod distribution;
 mod faults;
+mod lint;
+mod moments;
 mod names;
 mod network;
 mod policies;
@@ -29,6 +31,7 @@ mod types;
 mod workloads;
 mod yaml;
 
+pub use lint::lint;
 pub use report::{Diagnostic, Location, Report};
 pub use schema::schema;
 pub use set::{Set, SetError};

@@ -207,6 +207,33 @@ fn check_reads_every_file() {
 }
 
 #[test]
+fn check_warns_and_strictly_refuses() {
+    let dir = with_model();
+    fs::write(
+        dir.path().join("busy.yaml"),
+        TINY.replace("rate: 100/s", "rate: 500/s"),
+    )
+    .unwrap();
+    let check = |args: &[&str], code: i32| {
+        let assert = stormglass(dir.path()).arg("check").args(args).assert();
+        let output = assert.code(code);
+        let output = output.get_output();
+        (text(&output.stdout), text(&output.stderr))
+    };
+    for (args, code) in [
+        (&["busy.yaml"][..], 0),
+        (&["--strict", "busy.yaml"][..], 2),
+    ] {
+        let (out, complaint) = check(args, code);
+        assert_eq!(out, "busy.yaml: sound, with 1 warning\n");
+        assert!(complaint.contains("services.back: utilization 1.25"), "{complaint}");
+        assert!(complaint.contains("busy.yaml:9"), "{complaint}");
+    }
+    let (out, complaint) = check(&["--strict", "tiny.yaml"], 0);
+    assert_eq!((out.as_str(), complaint.as_str()), ("tiny.yaml: sound\n", ""));
+}
+
+#[test]
 fn schemas_are_json() {
     let dir = tempfile::tempdir().unwrap();
     let schema = |args: &[&str]| -> serde_json::Value {

@@ -1,0 +1,142 @@
+//! Retries within retries: how many attempts one request can become on its way down.
+
+use super::Warnings;
+use super::answer::most_runs;
+use super::graph::{Caller, Graph, Site};
+use super::words::figure;
+use policy::Outcome;
+use policy::config::LayerConfig;
+use std::collections::BTreeSet;
+
+/// More attempts than this at the end of a path are a storm in waiting.
+const LIMIT: f64 = 8.0;
+
+/// By endpoint: the attempts that its failures have become below it, and the call that made most of
+/// them. Calls that lead back are not followed.
+type Worst = Vec<Option<(f64, usize)>>;
+
+/// The attempts that a call can become while everything fails.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Amplified {
+    /// In all.
+    peak: f64,
+    /// Those whose failure the caller sees, so that a retry further out multiplies them.
+    open: f64,
+}
+
+/// Warns of the worst path of every workload, and of every call whose failures end in a fallback.
+pub(super) fn check(graph: &Graph<'_>, out: &mut Warnings<'_>) {
+    let worst = worst(graph);
+    let reached = graph.reached(|_| true);
+    let mut told = BTreeSet::new();
+    for (start, site) in graph.sites.iter().enumerate() {
+        let amplified = amplified(graph, site, below(graph, &worst, site));
+        let begins = match site.caller {
+            Caller::Workload(_) => true,
+            Caller::Endpoint(caller) => reached[caller] && amplified.open < amplified.peak,
+        };
+        if !begins || amplified.peak <= LIMIT + 1e-9 {
+            continue;
+        }
+        let path = path(graph, &worst, start);
+        let Some(&(first, _)) = path.first() else {
+            continue;
+        };
+        if out.is_full() || !told.insert(first) {
+            continue;
+        }
+        let mut text = graph.caller_name(graph.sites[first].caller);
+        for (site, runs) in &path {
+            text.push_str(" → ");
+            text.push_str(&graph.name(graph.sites[*site].target));
+            if *runs > 1.0 {
+                text.push_str(&format!(" (x{})", figure(*runs)));
+            }
+        }
+        out.warn(
+            &format!("{}.policy", graph.sites[first].path),
+            format!(
+                "retries make {} attempts of one call when nothing answers: {text}",
+                figure(amplified.peak)
+            ),
+            "retry in one place only, next to what fails, or give the retries a `budget`",
+        );
+    }
+}
+
+/// The calls of the worst path that begins with one, each with the runs that it makes of one;
+/// without those before the first that makes more than one.
+fn path(graph: &Graph<'_>, worst: &Worst, start: usize) -> Vec<(usize, f64)> {
+    let mut path = Vec::new();
+    let mut next = Some(start);
+    while let Some(index) = next {
+        let site = &graph.sites[index];
+        let seen = |amplified: Amplified| match index == start {
+            true => amplified.peak,
+            false => amplified.open,
+        };
+        let below = below(graph, worst, site);
+        let (whole, alone) = (
+            seen(amplified(graph, site, below)),
+            seen(amplified(graph, site, 1.0)),
+        );
+        // Where what lies below is not multiplied, and less than the retries here, the path ends.
+        let goes_on = whole > alone;
+        path.push((index, if goes_on { whole / below } else { alone }));
+        next = worst[site.target].filter(|_| goes_on).map(|(_, next)| next);
+    }
+    let first = path.iter().position(|(_, runs)| *runs > 1.0);
+    path.drain(..first.unwrap_or(0));
+    path
+}
+
+fn worst(graph: &Graph<'_>) -> Worst {
+    let mut worst: Worst = vec![None; graph.endpoints.len()];
+    for &endpoint in &graph.order {
+        for index in graph.endpoints[endpoint].sites.clone() {
+            let site = &graph.sites[index];
+            let open = amplified(graph, site, below(graph, &worst, site)).open;
+            if open > worst[endpoint].map_or(1.0, |(most, _)| most) {
+                worst[endpoint] = Some((open, index));
+            }
+        }
+    }
+    worst
+}
+
+/// What one attempt of a call becomes below.
+fn below(graph: &Graph<'_>, worst: &Worst, site: &Site) -> f64 {
+    let back = matches!(site.caller, Caller::Endpoint(caller) if graph.leads_back(caller, site));
+    worst[site.target]
+        .filter(|_| !back)
+        .map_or(1.0, |(most, _)| most)
+}
+
+fn amplified(graph: &Graph<'_>, site: &Site, below: f64) -> Amplified {
+    let (mut peak, mut open) = (1.0, below);
+    let mut times_out = false;
+    for layer in graph.layers(site).iter().rev() {
+        match layer {
+            LayerConfig::Timeout(_) => times_out = true,
+            LayerConfig::Retry(retry) => {
+                let runs = most_runs(retry);
+                // What failed below is an error here, unless the caller was the first to give up.
+                let again = retry.retry_on.contains(Outcome::Error)
+                    || times_out && retry.retry_on.contains(Outcome::Timeout);
+                open = if again { open * runs } else { open.max(runs) };
+            }
+            LayerConfig::Fallback(fallback) => {
+                let failures = [Outcome::Error, Outcome::Timeout, Outcome::Unavailable];
+                if failures.iter().all(|kind| fallback.on.contains(*kind)) {
+                    peak = open.max(peak);
+                    open = 1.0;
+                }
+            }
+            _ => {}
+        }
+    }
+    Amplified {
+        peak: open.max(peak),
+        open,
+    }
+}

@@ -1,0 +1,43 @@
+//! Endpoints that no request comes to.
+
+use super::Warnings;
+use super::graph::{Caller, Graph};
+
+/// Warns of every endpoint that neither a workload nor another endpoint asks for. What only such an
+/// endpoint calls is not told: it follows.
+pub(super) fn check(graph: &Graph<'_>, out: &mut Warnings<'_>) {
+    let reached = graph.reached(|_| true);
+    let mut called = vec![false; graph.endpoints.len()];
+    for site in &graph.sites {
+        called[site.target] |= site.caller != Caller::Endpoint(site.target);
+    }
+    // Of those who only call each other, the one that no other of them was needed to find.
+    let mut told = reached;
+    let roots = (0..called.len()).filter(|&endpoint| !called[endpoint]);
+    let circles = graph.order.iter().rev().copied();
+    for endpoint in roots.chain(circles) {
+        if told[endpoint] {
+            continue;
+        }
+        let mut left = vec![endpoint];
+        while let Some(next) = left.pop() {
+            if !std::mem::replace(&mut told[next], true) {
+                let sites = graph.endpoints[next].sites.clone();
+                left.extend(graph.sites[sites].iter().map(|site| site.target));
+            }
+        }
+        let node = &graph.endpoints[endpoint];
+        let service = &graph.model.services[node.target.service];
+        let name = &service.endpoints[node.target.endpoint].name;
+        let message = if called[endpoint] {
+            "no workload asks for this endpoint; only endpoints that it calls itself do"
+        } else {
+            "no workload and no call asks for this endpoint"
+        };
+        out.warn(
+            &format!("services.{}.endpoints.{name}", service.name),
+            message,
+            "make it a workload's `target`, `call` it, or take it out",
+        );
+    }
+}
