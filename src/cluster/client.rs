@@ -293,7 +293,11 @@ impl World {
     ) {
         let record = &mut self.calls[call];
         let site = &self.sites[record.site as usize];
-        let key = Keyed::child(record.key, u64::from(attempt));
+        // The first attempt is the call itself: one mixing less on the longest chain of every hop.
+        let key = match attempt {
+            0 => record.key,
+            again => Keyed::child(record.key, u64::from(again)),
+        };
         let picked = match record.peers {
             ONLY => 0,
             peers => {
@@ -419,15 +423,22 @@ impl World {
     /// An answer reaches its caller.
     #[inline(always)]
     pub(crate) fn receive<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
-        let strand = &self.strands[root];
-        let (call, attempt, outcome) = (strand.owner, strand.attempt, strand.outcome);
-        if call == NONE {
+        let Strand { owner, stamp, outcome, .. } = self.strands[root];
+        if owner == NONE {
             self.answered(root);
             return;
         }
-        if self.paused != 0 && self.put_off_call(call, Event::Answer(root), strand.stamp) {
+        if self.paused != 0 && self.put_off_call(owner, Event::Answer(root), stamp) {
             return;
         }
+        self.hear(now, obs, root, outcome);
+    }
+
+    /// The caller of an attempt, which still waits for it, hears its outcome.
+    #[inline(always)]
+    pub(crate) fn hear<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32, outcome: Outcome) {
+        let strand = &self.strands[root];
+        let (call, attempt) = (strand.owner, strand.attempt);
         self.detach(now, root, outcome);
         self.answered(root);
         match self.calls[call].course {
@@ -558,16 +569,18 @@ impl World {
         let strand = &mut self.strands[parent];
         strand.doing = Doing::Pending;
         strand.pc += 1;
-        strand.outcome = if outcome.is_success() {
+        // Whatever the call failed of, it is an error of the handler that made it.
+        let outcome = if outcome.is_success() {
             Outcome::Success
         } else {
             Outcome::Error
         };
         if self.may_go_deeper() {
             self.depth += 1;
-            self.resume(now, obs, parent);
+            self.go_on(now, obs, parent, outcome);
             self.depth -= 1;
         } else {
+            self.strands[parent].outcome = outcome;
             self.agenda.push(Todo::Resume(parent));
         }
     }

@@ -50,16 +50,21 @@ impl World {
         if instance.blocking {
             self.acquire(now, obs, root);
         } else {
-            self.go_on(now, obs, root);
+            self.go_on(now, obs, root, Outcome::Success);
         }
     }
 
-    /// Walks the program; the two commonest operations without the walk.
+    /// Goes on after a step that ended with `outcome`: walks the program, the two commonest
+    /// operations without the walk.
     #[inline(always)]
-    fn go_on<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+    pub(crate) fn go_on<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, outcome: Outcome) {
         let strand = &self.strands[id];
+        if outcome != Outcome::Success {
+            self.strand_ended(now, obs, id, outcome);
+            return;
+        }
         match self.program.ops[strand.pc as usize] {
-            Op::End => self.strand_ended(now, obs, id, Outcome::Success),
+            Op::End => self.strand_ended(now, obs, id, outcome),
             Op::Compute { .. } if !self.instances[strand.instance as usize].blocking => {
                 self.acquire(now, obs, id);
             }
@@ -147,10 +152,8 @@ impl World {
             return;
         }
         debug_assert_eq!(strand.doing, Doing::Pending);
-        match strand.outcome {
-            Outcome::Success => self.go_on(now, obs, id),
-            failure => self.strand_ended(now, obs, id, failure),
-        }
+        let outcome = strand.outcome;
+        self.go_on(now, obs, id, outcome);
     }
 
     /// A compute or wait step is over.
@@ -227,7 +230,7 @@ impl World {
             self.account_waste(now, obs, root, since);
             self.release(now, obs, instance);
         }
-        self.go_on(now, obs, id);
+        self.go_on(now, obs, id, Outcome::Success);
     }
 
     fn next_sibling<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
@@ -410,11 +413,10 @@ impl World {
         if strand.has_worker && strand.family == 0 {
             self.release_request(now, obs, root);
         }
-        if self.network.is_instant() && self.may_go_deeper() {
-            let strand = &mut self.strands[root];
-            strand.doing = Doing::Answering;
-            strand.outcome = outcome;
-            self.receive(now, obs, root);
+        let strand = &self.strands[root];
+        let heard_at_once = strand.owner != NONE && self.network.is_instant();
+        if heard_at_once && self.paused == 0 && self.may_go_deeper() {
+            self.hear(now, obs, root, outcome);
         } else {
             self.send_answer(now, root, outcome);
         }
@@ -441,10 +443,13 @@ impl World {
     }
 }
 
-/// The key of what is drawn at the strand's present step.
+/// The key of what is drawn at the strand's present step, or of the call made there. It only has to
+/// differ from step to step, also along nested calls (adding alone would not tell the order of two
+/// steps); whoever draws from it mixes it.
 #[inline]
 fn step_key(strand: &Strand) -> u64 {
-    strand.key ^ (u64::from(strand.pc) + 1).wrapping_mul(STEP)
+    let step = (u64::from(strand.pc) + 1).wrapping_mul(STEP);
+    strand.key.wrapping_add(step).rotate_left(23)
 }
 
 #[inline]

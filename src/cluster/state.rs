@@ -122,40 +122,15 @@ pub(crate) struct Strand {
 }
 
 impl Strand {
-    /// A strand in its first state, in memory that another may have used: all is written once, where
-    /// it stays.
+    /// A strand in its first state, in memory that another may have used. What is written before it
+    /// is read (`root`, `priority`, `sent`, `since`, `due`, `awaits`) is left to whoever writes it.
     #[inline]
     pub(crate) fn begin(&mut self, key: u64, instance: u32, pc: u32, owner: u32) {
-        let Self {
-            key: new_key,
-            stamp,
-            since,
-            due,
-            sent,
-            gave_up,
-            owner: new_owner,
-            root,
-            next,
-            prev,
-            awaits,
-            family,
-            pc: new_pc,
-            instance: new_instance,
-            doing,
-            attempt,
-            outcome,
-            has_worker,
-            admitted,
-            computing,
-            priority,
-        } = self;
-        (*new_key, *new_instance, *new_pc, *new_owner) = (key, instance, pc, owner);
-        (*stamp, *gave_up) = (Stamp::NONE, Instant::NEVER);
-        (*since, *due, *sent) = (Instant::ZERO, Instant::ZERO, Instant::ZERO);
-        (*root, *next, *prev, *awaits) = (NONE, NONE, NONE, NONE);
-        (*family, *priority, *attempt) = (0, 0, 0);
-        (*doing, *outcome) = (Doing::Pending, Outcome::Success);
-        (*has_worker, *admitted, *computing) = (false, false, false);
+        (self.key, self.instance, self.pc, self.owner) = (key, instance, pc, owner);
+        (self.stamp, self.gave_up) = (Stamp::NONE, Instant::NEVER);
+        (self.next, self.prev, self.family) = (NONE, NONE, 0);
+        (self.doing, self.outcome) = (Doing::Pending, Outcome::Success);
+        (self.has_worker, self.admitted, self.computing) = (false, false, false);
     }
 
     /// What a new slot holds.
