@@ -423,7 +423,12 @@ impl World {
     /// An answer reaches its caller.
     #[inline(always)]
     pub(crate) fn receive<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
-        let Strand { owner, stamp, outcome, .. } = self.strands[root];
+        let Strand {
+            owner,
+            stamp,
+            outcome,
+            ..
+        } = self.strands[root];
         if owner == NONE {
             self.answered(root);
             return;
@@ -436,7 +441,13 @@ impl World {
 
     /// The caller of an attempt, which still waits for it, hears its outcome.
     #[inline(always)]
-    pub(crate) fn hear<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32, outcome: Outcome) {
+    pub(crate) fn hear<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        root: u32,
+        outcome: Outcome,
+    ) {
         let strand = &self.strands[root];
         let (call, attempt) = (strand.owner, strand.attempt);
         self.detach(now, root, outcome);

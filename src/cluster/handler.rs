@@ -57,7 +57,13 @@ impl World {
     /// Goes on after a step that ended with `outcome`: walks the program, the two commonest
     /// operations without the walk.
     #[inline(always)]
-    pub(crate) fn go_on<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, outcome: Outcome) {
+    pub(crate) fn go_on<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        id: u32,
+        outcome: Outcome,
+    ) {
         let strand = &self.strands[id];
         if outcome != Outcome::Success {
             self.strand_ended(now, obs, id, outcome);
@@ -200,6 +206,8 @@ impl World {
         let demand = self.program.samplers[sampler as usize].sample(&mut step_bits(strand));
         strand.doing = Doing::Computing;
         if instance.shared.is_some() {
+            // What it waits for is the next job's end; the event that brought it is over.
+            strand.stamp = Stamp::NONE;
             let id_of_instance = strand.instance;
             self.share(now, obs, id_of_instance, id, demand);
             return;
@@ -229,6 +237,13 @@ impl World {
             strand.doing = Doing::Pending;
             self.account_waste(now, obs, root, since);
             self.release(now, obs, instance);
+            // Who got the worker, or was dropped for having waited too long, may have been another
+            // strand of this request, and the end of it.
+            match self.strands[id].doing {
+                Doing::Pending => {}
+                Doing::Dead => return self.free(id),
+                _ => return,
+            }
         }
         self.go_on(now, obs, id, Outcome::Success);
     }
@@ -289,7 +304,13 @@ impl World {
 
     /// A strand has reached its end, or failed.
     #[inline(always)]
-    fn strand_ended<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, outcome: Outcome) {
+    pub(crate) fn strand_ended<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        id: u32,
+        outcome: Outcome,
+    ) {
         let strand = &self.strands[id];
         if strand.root == id {
             self.request_served(now, obs, id, outcome);

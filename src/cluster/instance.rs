@@ -80,16 +80,37 @@ impl World {
         }
     }
 
-    /// A request is turned away before it was served.
+    /// A strand is turned away. Where its end is waited for, the whole request goes; a branch that
+    /// nobody listens to goes alone.
     fn refuse<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         let root = self.strands[id].root;
-        if root == id && self.strands[root].family == 0 {
-            self.send_answer(now, root, Outcome::Rejected);
+        if !self.is_heard(id) {
+            self.strand_ended(now, obs, id, Outcome::Rejected);
             return;
         }
-        // A branch asked first: the whole request goes.
-        self.stop_strands(now, obs, root);
+        if self.strands[root].family > 0 {
+            // Nothing names the strand any more.
+            self.strands[id].doing = Doing::Stopped;
+            self.stop_strands(now, obs, root);
+            if self.strands[root].doing == Doing::Dead {
+                // It stands for the answer from now on, and must not be taken for who goes on.
+                self.agenda
+                    .retain(|todo| !matches!(todo, Todo::Resume(named) if *named == root));
+            }
+        }
         self.send_answer(now, root, Outcome::Rejected);
+    }
+
+    /// Whether the answer of its request waits for a strand.
+    fn is_heard(&self, mut id: u32) -> bool {
+        let root = self.strands[id].root;
+        while id != root {
+            match self.strands[id].owner {
+                NONE => return false,
+                parent => id = parent,
+            }
+        }
+        true
     }
 
     /// A worker is free: the next in the queue gets it.
@@ -254,14 +275,19 @@ impl World {
     /// Stops a request whose caller has given up, for good.
     pub(crate) fn stop_request<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
         self.stop_strands(now, obs, root);
-        if self.strands[root].doing != Doing::Dead {
-            self.answered(root);
+        match self.strands[root].doing {
+            // Freed by who named it, or about to be; or its answer is on the way, and finds that
+            // nobody waits.
+            Doing::Nothing | Doing::Dead | Doing::Answering => {}
+            _ => self.answered(root),
         }
     }
 
     /// Stops all strands of a request and gives its workers back. The root's slot stays, for the
     /// answer, unless the queue or the agenda still names it: then it is dead, and they free it.
     pub(crate) fn stop_strands<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        let id_of_instance = self.strands[root].instance;
+        let mut workers = 0;
         if self.strands[root].family > 0 {
             // Rare, and some may be listed nowhere: look at every slot.
             for id in 0..self.strands.slots() {
@@ -270,7 +296,7 @@ impl World {
                     && id != root
                     && !matches!(strand.doing, Doing::Nothing | Doing::Dead)
                 {
-                    self.stop_strand(now, obs, id);
+                    workers += u32::from(self.stop_strand(now, obs, id));
                     if self.strands[id].doing != Doing::Dead {
                         self.free(id);
                     }
@@ -280,15 +306,19 @@ impl World {
             self.siblings.retain(|(of, _)| *of != root);
         }
         if !matches!(self.strands[root].doing, Doing::Answering | Doing::Lost) {
-            self.stop_strand(now, obs, root);
+            workers += u32::from(self.stop_strand(now, obs, root));
+        }
+        // Only now that none of its strands can get one of them.
+        for _ in 0..workers {
+            self.release(now, obs, id_of_instance);
         }
         if self.strands[root].has_worker {
             self.release_request(now, obs, root);
         }
     }
 
-    /// Ends what one strand is doing.
-    fn stop_strand<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+    /// Ends what one strand is doing; answers whether a worker is to be released for it.
+    fn stop_strand<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) -> bool {
         let strand = &mut self.strands[id];
         let doing = core::mem::replace(&mut strand.doing, Doing::Stopped);
         let instance_id = strand.instance;
@@ -306,7 +336,7 @@ impl World {
                 }
                 if !self.instances[instance_id as usize].blocking {
                     self.account_waste(now, obs, root, since);
-                    self.release(now, obs, instance_id);
+                    return true;
                 }
             }
             Doing::Waiting => strand.stamp = Stamp::NONE,
@@ -329,6 +359,7 @@ impl World {
             }
             _ => {}
         }
+        false
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! This crate refuses to read files, to know what is measured, and to run in parallel.
 
+mod audit;
 mod client;
 mod event;
 mod fault;

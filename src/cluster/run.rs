@@ -32,7 +32,7 @@ impl World {
             fingerprint: self.engine.fingerprint(),
             at,
             reason,
-            violations: Vec::new(),
+            violations: self.audit(),
         }
     }
 
@@ -70,13 +70,12 @@ impl World {
                 return self.overflow();
             }
             self.dispatch(now, obs, event, stamp);
-            steps_left -= 1;
-            while let Some(todo) = self.next_todo(now, obs) {
+            steps_left = steps_left.saturating_sub(1);
+            while steps_left > 0
+                && let Some(todo) = self.next_todo(now, obs)
+            {
                 self.carry_on(now, obs, todo);
                 steps_left -= 1;
-                if steps_left == 0 {
-                    break;
-                }
                 if steps_left.is_multiple_of(1024) && self.is_full() {
                     return self.overflow();
                 }

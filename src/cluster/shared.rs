@@ -62,6 +62,11 @@ impl Shared {
         (self.jobs.len() as f64).min(self.cores) as u32
     }
 
+    /// How many jobs there are.
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
     /// Service per job and nanosecond.
     fn rate(&self) -> f64 {
         self.speed * (self.cores / self.jobs.len().max(1) as f64).min(1.0)

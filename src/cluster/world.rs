@@ -163,7 +163,8 @@ impl World {
     /// whatever was counted from facts.
     pub fn in_flight(&self, edge: usize) -> u64 {
         let mut live = vec![true; self.calls.slots() as usize];
-        for &slot in self.calls.free_slots() {
+        // A limit may stop a run before the calls of callers who are gone have been cleared away.
+        for &slot in self.calls.free_slots().iter().chain(&self.abandoning) {
             live[slot as usize] = false;
         }
         let calls = (0..self.calls.slots()).filter(|&call| live[call as usize]);

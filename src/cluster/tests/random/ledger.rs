@@ -1,0 +1,215 @@
+//! Hears every fact of a world and keeps its own books: whatever is stated must be possible.
+
+use clock::{Duration, Instant};
+use model::{Model, Scheduling, Threading};
+use policy::Outcome;
+use std::collections::BTreeMap;
+use stormglass_cluster::{EdgeId, Observer, Tick};
+
+/// Between two looks at the limits of a run.
+const TICK: Duration = Duration::from_millis(1);
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    now: Instant,
+    pub(crate) edges: Vec<Edge>,
+    pub(crate) services: Vec<Service>,
+    faults: Vec<bool>,
+    /// What was impossible.
+    pub(crate) wrong: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Edge {
+    pub(crate) started: u64,
+    pub(crate) ended: u64,
+    pub(crate) lost: u64,
+    attempts: u64,
+    /// Calls that have not ended, by their start.
+    open: BTreeMap<Instant, u64>,
+    breakers: (i64, i64),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    /// `None`: unbounded.
+    most_queued: Option<u32>,
+    most_busy: u32,
+    pub(crate) queued: u32,
+    pub(crate) busy: u32,
+    arrived: u64,
+    served: u64,
+    completed: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(model: &Model, edges: usize) -> Self {
+        let service = |service: &model::Service| {
+            // Requests of an asynchronous handler come back to the queue, which then can not
+            // refuse them.
+            let bound = service
+                .queue_capacity
+                .filter(|_| service.threading == Threading::Blocking);
+            let at_once = match service.scheduling {
+                Scheduling::Fcfs => service.workers,
+                Scheduling::ProcessorSharing { cores } => cores.min(service.workers),
+            };
+            Service {
+                most_queued: bound.map(|bound| bound * service.instances),
+                most_busy: at_once * service.instances,
+                queued: 0,
+                busy: 0,
+                arrived: 0,
+                served: 0,
+                completed: 0,
+            }
+        };
+        Self {
+            now: Instant::ZERO,
+            edges: vec![Edge::default(); edges],
+            services: model.services.iter().map(service).collect(),
+            faults: vec![false; model.faults.len()],
+            wrong: Vec::new(),
+        }
+    }
+
+    fn at(&mut self, now: Instant) {
+        self.expect(now >= self.now, || format!("the time fell back to {now}"));
+        self.now = now;
+    }
+
+    fn expect(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds && self.wrong.len() < 10 {
+            let what = format!("at {}: {}", self.now, what());
+            self.wrong.push(what);
+        }
+    }
+
+    /// A call is over, in one way or the other.
+    fn close(&mut self, edge: EdgeId, started: Instant) {
+        let open = self.edges[edge].open.get_mut(&started);
+        let found = open.is_some();
+        if let Some(open) = open {
+            *open -= 1;
+            if *open == 0 {
+                self.edges[edge].open.remove(&started);
+            }
+        }
+        self.expect(found, || {
+            format!("a call of edge {edge}, begun at {started}, ended twice or never began")
+        });
+    }
+}
+
+impl Observer for Ledger {
+    fn tick(&mut self, now: Instant) -> Tick {
+        self.at(now);
+        Tick::At(now + TICK)
+    }
+
+    fn call_started(&mut self, now: Instant, edge: EdgeId) {
+        self.at(now);
+        let edge = &mut self.edges[edge];
+        edge.started += 1;
+        *edge.open.entry(now).or_default() += 1;
+    }
+
+    fn attempt_sent(&mut self, now: Instant, edge: EdgeId, started: Instant) {
+        self.at(now);
+        self.edges[edge].attempts += 1;
+        let open = self.edges[edge].open.contains_key(&started);
+        self.expect(open, || {
+            format!("an attempt of a call of edge {edge} that is over")
+        });
+    }
+
+    fn call_ended(&mut self, now: Instant, edge: EdgeId, started: Instant, _: Outcome) {
+        self.at(now);
+        self.edges[edge].ended += 1;
+        self.close(edge, started);
+    }
+
+    fn call_lost(&mut self, now: Instant, edge: EdgeId, started: Instant) {
+        self.at(now);
+        self.edges[edge].lost += 1;
+        self.close(edge, started);
+    }
+
+    fn arrived(&mut self, now: Instant, service: usize) {
+        self.at(now);
+        self.services[service].arrived += 1;
+    }
+
+    fn refused(&mut self, now: Instant, _: usize) {
+        self.at(now);
+    }
+
+    fn served(&mut self, now: Instant, service: usize, arrived: Instant) {
+        self.at(now);
+        self.services[service].served += 1;
+        let Service {
+            arrived: all,
+            served,
+            ..
+        } = self.services[service];
+        self.expect(arrived <= now && served <= all, || {
+            format!("service {service} served {served} of {all}, one from {arrived}")
+        });
+    }
+
+    fn completed(&mut self, now: Instant, service: usize) {
+        self.at(now);
+        self.services[service].completed += 1;
+        let Service {
+            arrived, completed, ..
+        } = self.services[service];
+        self.expect(completed <= arrived, || {
+            format!("service {service} completed {completed} of {arrived}")
+        });
+    }
+
+    fn queue_length(&mut self, now: Instant, service: usize, length: u32) {
+        self.at(now);
+        self.services[service].queued = length;
+        let most = self.services[service].most_queued.unwrap_or(1 << 20);
+        self.expect(length <= most, || {
+            format!("{length} in the queues of service {service}, which hold {most}")
+        });
+    }
+
+    fn busy_workers(&mut self, now: Instant, service: usize, busy: u32) {
+        self.at(now);
+        self.services[service].busy = busy;
+        let most = self.services[service].most_busy;
+        self.expect(busy <= most, || {
+            format!("{busy} of {most} busy at service {service}")
+        });
+    }
+
+    fn wasted(&mut self, now: Instant, service: usize, time: Duration) {
+        self.at(now);
+        self.expect(time <= now.since(Instant::ZERO), || {
+            format!("service {service} wasted {time}")
+        });
+    }
+
+    fn breakers(&mut self, now: Instant, edge: EdgeId, before: (u32, u32), after: (u32, u32)) {
+        self.at(now);
+        self.expect(before != after, || {
+            format!("breakers of edge {edge} did not change")
+        });
+        let sum = &mut self.edges[edge].breakers;
+        sum.0 += i64::from(after.0) - i64::from(before.0);
+        sum.1 += i64::from(after.1) - i64::from(before.1);
+        let sum = *sum;
+        self.expect(sum.0 >= 0 && sum.1 >= 0, || {
+            format!("edge {edge} has {sum:?} breakers")
+        });
+    }
+
+    fn fault(&mut self, now: Instant, fault: usize, active: bool) {
+        self.at(now);
+        let was = core::mem::replace(&mut self.faults[fault], active);
+        self.expect(was != active, || format!("fault {fault} is {active} again"));
+    }
+}
