@@ -2,12 +2,14 @@
 //!
 //! A [`World`] is made from a checked model and runs by itself; an [`Observer`] hears facts and
 //! can not change what happens. One file for each station of a request's way:
-//! `workload` → `client` → `network` → `instance` → `handler` → back to `client`.
+//! `workload` → `client` (with `decision` and `attempt`) → `network` → `instance` → `handler`, and back.
 //!
 //! This crate refuses to read files, to know what is measured, and to run in parallel.
 
+mod attempt;
 mod audit;
 mod client;
+mod decision;
 mod event;
 mod fault;
 mod handler;

@@ -1,0 +1,272 @@
+//! A single attempt of a call: the balancer picks, the request sets out, the answer comes back or
+//! is no longer waited for.
+
+use crate::decision::Word;
+use crate::event::Event;
+use crate::observer::Observer;
+use crate::place::Location;
+use crate::slab::NONE;
+use crate::state::{Course, Doing, ONLY, Peers, Strand};
+use crate::world::{Todo, World};
+use clock::{Duration, Instant};
+use engine::{Bits, Keyed, Stamp};
+use model::Abandoned;
+use policy::{Outcome, Usable};
+
+/// Separates what is drawn from one key.
+mod purpose {
+    pub(super) const BALANCER: u64 = 0x6261_6c61_6e63_6572;
+    pub(super) const REQUEST: u64 = 0x7265_7175_6573_7400;
+    pub(super) const ANSWER: u64 = 0x616e_7377_6572_0000;
+}
+
+impl World {
+    /// Sends an attempt to the instance that the balancer picks, or that the policy asked for. It is
+    /// delivered `at_once` only where nothing of what led here is still to be done.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // as above
+    pub(crate) fn send<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        call: u32,
+        attempt: u8,
+        picked: u32,
+        at_once: bool,
+    ) {
+        let record = &mut self.calls[call];
+        let site = &self.sites[record.site as usize];
+        // The first attempt is the call itself: one mixing less on the longest chain of every hop.
+        let key = match attempt {
+            0 => record.key,
+            again => Keyed::child(record.key, u64::from(again)),
+        };
+        let picked = match record.peers {
+            ONLY => 0,
+            peers => {
+                let peers = &mut self.peers[peers as usize];
+                let picked = if picked == NONE {
+                    pick(peers, now, key)
+                } else {
+                    picked
+                };
+                if picked < peers.instances {
+                    peers.balancer.sent(now, picked);
+                    picked
+                } else {
+                    NONE
+                }
+            }
+        };
+        obs.attempt_sent(now, site.edge as usize, record.started);
+
+        let slot = self.strands.take(Strand::blank);
+        let others = core::mem::replace(&mut record.attempts, slot);
+        if others != NONE {
+            self.strands[others].prev = slot;
+        }
+        let strand = &mut self.strands[slot];
+        strand.begin(
+            key,
+            site.first_instance.wrapping_add(picked),
+            site.entry,
+            call,
+        );
+        strand.doing = Doing::Travelling;
+        strand.root = slot;
+        strand.sent = now;
+        strand.attempt = attempt;
+        strand.priority = record.priority;
+        strand.next = others;
+        if picked == NONE {
+            // Nobody to send it to: the caller knows at once.
+            strand.instance = NONE;
+            strand.doing = Doing::Answering;
+            strand.outcome = Outcome::Unavailable;
+            self.agenda.push(Todo::Answer(slot));
+            return;
+        }
+        if self.network.is_instant() {
+            if at_once && self.may_go_deeper() {
+                self.depth += 1;
+                self.deliver(now, obs, slot);
+                self.depth -= 1;
+            } else {
+                self.agenda.push(Todo::Deliver(slot));
+            }
+        } else {
+            self.carry_request(now, call, slot);
+        }
+    }
+
+    /// The network takes a request to its instance, or loses it.
+    fn carry_request(&mut self, now: Instant, call: u32, slot: u32) {
+        let strand = &self.strands[slot];
+        let from = self.caller_location(call);
+        let to = self.instances[strand.instance as usize].location;
+        match self.network.carry(from, to, strand.key ^ purpose::REQUEST) {
+            Some(Duration::ZERO) => self.agenda.push(Todo::Deliver(slot)),
+            Some(time) => {
+                self.strands[slot].stamp = self.engine.schedule(now + time, Event::Deliver(slot));
+            }
+            None => self.lose(slot),
+        }
+    }
+
+    /// Where the caller of a call stands.
+    fn caller_location(&self, call: u32) -> Location {
+        let record = &self.calls[call];
+        match record.parent {
+            NONE => Location::Client(record.site),
+            parent => self.instances[self.strands[parent].instance as usize].location,
+        }
+    }
+
+    /// The handler of a request has ended with `outcome`, or the request was refused: the answer
+    /// sets out. Nobody's answer goes nowhere.
+    pub(crate) fn send_answer(&mut self, now: Instant, root: u32, outcome: Outcome) {
+        let strand = &mut self.strands[root];
+        if strand.owner == NONE {
+            self.answered(root);
+            return;
+        }
+        strand.doing = Doing::Answering;
+        strand.outcome = outcome;
+        if self.network.is_instant() {
+            self.agenda.push(Todo::Answer(root));
+            return;
+        }
+        self.carry_answer(now, root);
+    }
+
+    /// The network takes an answer to the caller, or loses it.
+    fn carry_answer(&mut self, now: Instant, root: u32) {
+        let strand = &self.strands[root];
+        let from = self.instances[strand.instance as usize].location;
+        let to = self.caller_location(strand.owner);
+        match self.network.carry(from, to, strand.key ^ purpose::ANSWER) {
+            Some(Duration::ZERO) => self.agenda.push(Todo::Answer(root)),
+            Some(time) => {
+                self.strands[root].stamp = self.engine.schedule(now + time, Event::Answer(root));
+            }
+            None => self.lose(root),
+        }
+    }
+
+    /// The message that a root strand stands for is lost. Its caller does not know, and waits on.
+    pub(crate) fn lose(&mut self, root: u32) {
+        let strand = &mut self.strands[root];
+        if strand.owner == NONE {
+            self.answered(root);
+        } else {
+            strand.doing = Doing::Lost;
+        }
+    }
+
+    /// An answer reaches its caller.
+    #[inline(always)]
+    pub(crate) fn receive<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        let Strand {
+            owner,
+            stamp,
+            outcome,
+            ..
+        } = self.strands[root];
+        if owner == NONE {
+            self.answered(root);
+            return;
+        }
+        if self.paused != 0 && self.put_off_call(owner, Event::Answer(root), stamp) {
+            return;
+        }
+        self.hear(now, obs, root, outcome);
+    }
+
+    /// The caller of an attempt, which still waits for it, hears its outcome.
+    #[inline(always)]
+    pub(crate) fn hear<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        root: u32,
+        outcome: Outcome,
+    ) {
+        let strand = &self.strands[root];
+        let (call, attempt) = (strand.owner, strand.attempt);
+        self.detach(now, root, outcome);
+        self.answered(root);
+        match self.calls[call].course {
+            Course::Bare => {}
+            Course::Timeout(_) => self.timers[call as usize * self.stride] = Stamp::NONE,
+            Course::Policy => {
+                self.decide(now, obs, call, Word::Ended(attempt, outcome));
+                return;
+            }
+        }
+        self.end_call(now, obs, call, outcome);
+    }
+
+    /// An attempt has ended for its caller: the balancer hears of it, and the call forgets it.
+    #[inline(always)]
+    pub(crate) fn detach(&mut self, now: Instant, root: u32, outcome: Outcome) {
+        let strand = &mut self.strands[root];
+        let (next, prev) = (strand.next, strand.prev);
+        let call = &mut self.calls[core::mem::replace(&mut strand.owner, NONE)];
+        if call.peers != ONLY && strand.instance != NONE {
+            let local = self.instances[strand.instance as usize].local;
+            let peers = &mut self.peers[call.peers as usize];
+            peers
+                .balancer
+                .ended(now, local, now.since(strand.sent), outcome);
+        }
+        if prev == NONE {
+            call.attempts = next;
+        } else {
+            self.strands[prev].next = next;
+        }
+        if next != NONE {
+            self.strands[next].prev = prev;
+        }
+    }
+
+    /// The caller no longer waits for an attempt.
+    pub(crate) fn give_up<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        call: u32,
+        attempt: u8,
+    ) {
+        let mut root = self.calls[call].attempts;
+        while root != NONE && self.strands[root].attempt != attempt {
+            root = self.strands[root].next;
+        }
+        if root == NONE {
+            debug_assert!(false, "a policy cancels attempts that are out");
+            return;
+        }
+        self.detach(now, root, Outcome::Timeout);
+        let strand = &mut self.strands[root];
+        strand.gave_up = now;
+        match strand.doing {
+            // Whoever carries it finds that nobody waits.
+            Doing::Travelling | Doing::Answering => {}
+            Doing::Lost => self.answered(root),
+            _ => {
+                if self.instances[strand.instance as usize].abandoned == Abandoned::Cancel {
+                    self.stop_request(now, obs, root);
+                }
+            }
+        }
+    }
+}
+
+/// The instance that the balancer picks, by its number within the service.
+#[inline]
+pub(crate) fn pick(peers: &mut Peers, now: Instant, key: u64) -> u32 {
+    let mut bits = Keyed::new(key ^ purpose::BALANCER);
+    peers
+        .balancer
+        .pick(now, Usable::All, key, &mut || bits.next_u64())
+        .unwrap_or(NONE)
+}

@@ -1,0 +1,219 @@
+//! The policy of a call as it is asked in the simulated world: what it may ask back, and how what
+//! it wants is done.
+//!
+//! The policy is the real one. This file refuses to know what any layer does.
+
+use crate::attempt::pick;
+use crate::event::Event;
+use crate::observer::Observer;
+use crate::slab::NONE;
+use crate::state::Peers;
+use crate::world::World;
+use clock::{Duration, Instant};
+use engine::{Bits, Engine, Keyed, Sampler, Stamp, TimerClass};
+use policy::{Action, Env, Outcome, Sink};
+
+/// Sets what a policy draws apart from the other draws of its call.
+const POLICY: u64 = 0x706f_6c69_6379;
+
+/// What a policy is told about a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Word {
+    Start,
+    Ended(u8, Outcome),
+    Timer(u8),
+    Wake,
+    Abandon,
+}
+
+/// What a policy may ask while it decides about one call.
+struct CallEnv<'a> {
+    now: Instant,
+    key: u64,
+    draws: &'a mut u32,
+    spans: &'a [Sampler],
+    peers: &'a mut Peers,
+    /// The instance of the attempt that the policy prepares, once it asked.
+    picked: u32,
+}
+
+impl CallEnv<'_> {
+    fn bits(&mut self) -> Keyed {
+        let key = Keyed::child(self.key ^ POLICY, u64::from(*self.draws));
+        *self.draws += 1;
+        Keyed::new(key)
+    }
+}
+
+impl Env for CallEnv<'_> {
+    fn random(&mut self) -> u64 {
+        self.bits().next_u64()
+    }
+
+    fn sample(&mut self, source: u32) -> Duration {
+        let mut bits = self.bits();
+        self.spans[source as usize].sample(&mut bits)
+    }
+
+    fn target(&mut self) -> u32 {
+        let mut bits = self.bits();
+        self.picked = pick(self.peers, self.now, bits.next_u64());
+        self.picked
+    }
+}
+
+/// Does what a policy asks for: timers on the spot, the rest once the policy has returned.
+struct Hands<'a> {
+    engine: &'a mut Engine<Event>,
+    /// Those of the call, and the classes of those that are always set to the same span.
+    timers: &'a mut [Stamp],
+    classes: &'a [Option<TimerClass>],
+    /// The number of the first timer.
+    first: u32,
+    send: Option<u8>,
+    finish: Option<Outcome>,
+    /// What is asked for less often.
+    rest: &'a mut Vec<Action>,
+}
+
+impl Sink for Hands<'_> {
+    #[inline(always)]
+    fn push(&mut self, action: Action) {
+        match action {
+            Action::Send(attempt) if self.send.is_none() => self.send = Some(attempt),
+            Action::SetTimer(timer, at) => {
+                let event = Event::Timer(self.first + u32::from(timer));
+                self.timers[timer as usize] = match self.classes[timer as usize] {
+                    Some(class) => self.engine.arm(class, event),
+                    None => self.engine.schedule(at, event),
+                };
+            }
+            Action::CancelTimer(timer) => self.timers[timer as usize] = Stamp::NONE,
+            Action::Finish(outcome) => self.finish = Some(outcome),
+            Action::Send(_) | Action::Cancel(_) | Action::Wake(_) => self.rest.push(action),
+        }
+    }
+}
+
+impl World {
+    /// Says a word about a call to its policy, and does what the policy answers.
+    #[inline(always)]
+    pub(crate) fn decide<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32, word: Word) {
+        let record = &mut self.calls[call];
+        let channel = &mut self.channels[record.channel as usize];
+        let first = call as usize * self.stride;
+        let frames = &mut self.frames[first..first + channel.pipeline.frames()];
+        let mut env = CallEnv {
+            now,
+            key: record.key,
+            draws: &mut record.draws,
+            spans: &self.spans,
+            peers: &mut self.peers[channel.peers as usize],
+            picked: NONE,
+        };
+        let mut hands = Hands {
+            engine: &mut self.engine,
+            timers: &mut self.timers[first..first + channel.timers.len()],
+            classes: &channel.timers,
+            first: first as u32,
+            rest: &mut self.rest,
+            send: None,
+            finish: None,
+        };
+        let pipeline = &mut channel.pipeline;
+        match word {
+            Word::Start => pipeline.start(now, call, frames, &mut env, &mut hands),
+            Word::Ended(attempt, outcome) => {
+                pipeline.on_attempt_end(now, call, frames, attempt, outcome, &mut env, &mut hands);
+            }
+            Word::Timer(timer) => pipeline.on_timer(now, call, frames, timer, &mut env, &mut hands),
+            Word::Wake => pipeline.on_wake(now, call, frames, &mut env, &mut hands),
+            Word::Abandon => pipeline.abandon(now, call, frames, &mut hands),
+        }
+        let (send, finish, picked) = (hands.send, hands.finish, env.picked);
+        if channel.breakers {
+            let state = channel.pipeline.breaker_state().unwrap_or_default();
+            if state != channel.stated {
+                obs.breakers(now, channel.edge as usize, channel.stated, state);
+                channel.stated = state;
+            }
+        }
+        let rare = !self.rest.is_empty();
+        if rare {
+            self.give_up_attempts(now, obs, call);
+        }
+        if let Some(attempt) = send {
+            self.policy_sends(now, obs, call, attempt, picked, !rare);
+        }
+        if let Some(outcome) = finish {
+            self.policy_ends(now, obs, call, outcome);
+        }
+        if rare {
+            self.wake_others();
+        }
+    }
+
+    // The two ways out of a policy, apart from the common ones only for the size of the code.
+
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments)] // as above
+    pub(crate) fn policy_sends<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        call: u32,
+        attempt: u8,
+        picked: u32,
+        at_once: bool,
+    ) {
+        self.send(now, obs, call, attempt, picked, at_once);
+    }
+
+    #[inline(never)]
+    pub(crate) fn policy_ends<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        call: u32,
+        outcome: Outcome,
+    ) {
+        self.end_call(now, obs, call, outcome);
+    }
+
+    /// Gives up the attempts that the policy no longer wants.
+    #[cold]
+    fn give_up_attempts<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32) {
+        let mut rest = core::mem::take(&mut self.rest);
+        rest.retain(|&action| match action {
+            Action::Cancel(attempt) => {
+                self.give_up(now, obs, call, attempt);
+                false
+            }
+            Action::Send(attempt) => {
+                // One more than is sent by the common way: parallel attempts.
+                self.policy_sends(now, obs, call, attempt, NONE, false);
+                false
+            }
+            _ => true,
+        });
+        self.rest = rest;
+    }
+
+    /// Others may have been let in by what was given back: they hear of it at this instant.
+    #[cold]
+    fn wake_others(&mut self) {
+        for action in self.rest.drain(..) {
+            if let Action::Wake(other) = action {
+                self.woken.push_back(other);
+                self.urgent = true;
+            }
+        }
+    }
+
+    /// Lets those go on who waited for what another call gave back.
+    pub(crate) fn wake<O: Observer>(&mut self, now: Instant, obs: &mut O) {
+        while let Some(call) = self.woken.pop_front() {
+            self.decide(now, obs, call, Word::Wake);
+        }
+    }
+}
