@@ -44,18 +44,19 @@ impl World {
             only,
             ..
         } = self.channels[channel as usize];
-        let call = self.calls.insert(Call {
-            key,
-            started: now,
-            parent,
-            site,
-            channel,
-            peers: if only { ONLY } else { peers },
-            attempts: NONE,
-            draws: 0,
-            priority,
-            course,
-        });
+        let call = self.calls.take(Call::blank);
+        // Field by field: put together elsewhere and copied, it would wait for its own making.
+        let record = &mut self.calls[call];
+        record.key = key;
+        record.started = now;
+        record.parent = parent;
+        record.site = site;
+        record.channel = channel;
+        record.peers = if only { ONLY } else { peers };
+        record.course = course;
+        record.attempts = NONE;
+        record.draws = 0;
+        record.priority = priority;
         if parent != NONE {
             self.strands[parent].awaits = call;
         }

@@ -31,6 +31,24 @@ pub(crate) struct Call {
     pub(crate) priority: u32,
 }
 
+impl Call {
+    /// What a new slot holds.
+    pub(crate) const fn blank() -> Self {
+        Self {
+            key: 0,
+            started: Instant::ZERO,
+            parent: NONE,
+            site: 0,
+            channel: 0,
+            peers: ONLY,
+            course: Course::Bare,
+            attempts: NONE,
+            draws: 0,
+            priority: 0,
+        }
+    }
+}
+
 /// Stands for the peers of a service that has a single instance: nothing is to be balanced.
 pub(crate) const ONLY: u32 = NONE;
 
