@@ -18,7 +18,9 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Ending, Unwritable> {
                     n => format!(", with {n} warnings"),
                 };
                 terminal::print(&format!("{}: sound{count}\n", file.display()))?;
-                let drawn = warnings.iter().map(|warning| warning.render(width, color) + "\n");
+                let drawn = warnings
+                    .iter()
+                    .map(|warning| warning.render(width, color) + "\n");
                 if args.strict {
                     mistakes.extend(drawn);
                 } else {

@@ -12,6 +12,8 @@ mod graph;
 mod links;
 mod load;
 mod retries;
+#[cfg(test)]
+mod tests;
 mod timeouts;
 mod unused;
 mod words;
@@ -57,7 +59,7 @@ impl Warnings<'_> {
 
     /// Who reads on after so many?
     fn is_full(&self) -> bool {
-        self.found.len() >= 1_000
+        self.found.len() >= 100
     }
 
     /// In the order of the file, the sets after it; what is written once and used often is told

@@ -220,17 +220,20 @@ fn check_warns_and_strictly_refuses() {
         let output = output.get_output();
         (text(&output.stdout), text(&output.stderr))
     };
-    for (args, code) in [
-        (&["busy.yaml"][..], 0),
-        (&["--strict", "busy.yaml"][..], 2),
-    ] {
+    for (args, code) in [(&["busy.yaml"][..], 0), (&["--strict", "busy.yaml"][..], 2)] {
         let (out, complaint) = check(args, code);
         assert_eq!(out, "busy.yaml: sound, with 1 warning\n");
-        assert!(complaint.contains("services.back: utilization 1.25"), "{complaint}");
+        assert!(
+            complaint.contains("services.back: utilization 1.25"),
+            "{complaint}"
+        );
         assert!(complaint.contains("busy.yaml:9"), "{complaint}");
     }
     let (out, complaint) = check(&["--strict", "tiny.yaml"], 0);
-    assert_eq!((out.as_str(), complaint.as_str()), ("tiny.yaml: sound\n", ""));
+    assert_eq!(
+        (out.as_str(), complaint.as_str()),
+        ("tiny.yaml: sound\n", "")
+    );
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Services that are asked for more than they can do, by the model's own figures.
 
 use super::Warnings;
-use super::answer::Answers;
+use super::answer::{Answer, Answers};
 use super::flow::Flow;
 use super::graph::Graph;
-use super::words::{figure, rate, span};
-use crate::types::Scheduling;
+use super::words::{at_least, figure, rate, span};
+use crate::types::{Scheduling, Threading};
+
+/// From this utilization on its figure says nothing more.
+const BEYOND_WORDS: f64 = 1e6;
 
 /// Warns of every service whose utilization would be above 1.
 pub(super) fn check(graph: &Graph<'_>, answers: &Answers, flow: &Flow, out: &mut Warnings<'_>) {
@@ -17,54 +20,51 @@ pub(super) fn check(graph: &Graph<'_>, answers: &Answers, flow: &Flow, out: &mut
         }
         let path = format!("services.{}", service.name);
         let asked = flow.to_service(graph, number);
-        let each = |of: fn(&super::answer::Answer) -> f64| {
-            let sum: f64 = graph
-                .endpoints_of(number)
-                .filter(|&endpoint| flow.rates[endpoint] > 0.0)
-                .map(|endpoint| flow.rates[endpoint] * of(&answers.of[endpoint]))
-                .sum();
-            sum / asked
+        let each = |of: fn(&Answer) -> f64| {
+            let endpoints = graph.endpoints_of(number);
+            let asked_for = endpoints.filter(|&endpoint| flow.rates[endpoint] > 0.0);
+            asked_for
+                .map(|endpoint| flow.rates[endpoint] / asked * of(&answers.of[endpoint]))
+                .sum::<f64>()
         };
-        let by_workers = share.workers >= share.cores;
-        let blocking = graph.endpoints[graph.endpoints_of(number).start].blocking;
-        let (time, places, kind) = match service.scheduling {
-            Scheduling::ProcessorSharing { cores } if !by_workers => {
-                (each(|answer| answer.work), cores, "core")
+        let blocking = service.threading == Threading::Blocking;
+        let (work, held) = (each(|answer| answer.work), each(|answer| answer.held));
+        let (time, places, place) = match service.scheduling {
+            Scheduling::ProcessorSharing { cores } if share.cores > share.workers => {
+                (work, cores, "core")
             }
-            _ if blocking => (each(|answer| answer.held), service.workers, "worker"),
-            _ => (each(|answer| answer.work), service.workers, "worker"),
+            _ if blocking => (held, service.workers, "worker"),
+            _ => (work, service.workers, "worker"),
         };
-        if !(utilization < 1e6) {
+        let of = match (service.instances, places) {
+            (1, 1) => format!("its only {place}"),
+            (1, n) | (n, 1) => format!("one of its {n} {place}s"),
+            (instances, n) => format!("one of its {instances} × {n} {place}s"),
+        };
+        let calls = if time > work * (1.0 + 1e-9) {
+            ", waiting included"
+        } else {
+            ""
+        };
+        let each = format!("a request takes {of} for {}{calls}", span(time));
+        if utilization > BEYOND_WORDS {
             out.warn(
                 &path,
-                format!(
-                    "asked for {}, it is busy without end: a request needs a {kind} for {} on average",
-                    rate(asked),
-                    span(time)
-                ),
-                "find the time that has no mean, or the calls that lead back here more than once",
+                format!("busy without end at {}: {each}", rate(asked)),
+                "look for a time that has no mean, and for calls that lead back here more than once",
             );
             continue;
         }
-        let held = if blocking && by_workers {
-            "holds a worker, its calls included,".to_owned()
-        } else {
-            format!("needs a {kind}")
-        };
-        let message = format!(
-            "utilization {} at {}: {} x {places} {kind}s can do {}, since each request {held} for {} \
-             on average",
-            figure(utilization),
-            rate(asked),
-            service.instances,
-            rate(asked / utilization),
-            span(time),
-        );
         let needed = (f64::from(service.instances) * utilization).floor() + 1.0;
         let then = f64::from(service.instances) * utilization / needed;
         out.warn(
             &path,
-            message,
+            format!(
+                "utilization {} at {}, and 1 at {}: {each}",
+                at_least(utilization),
+                rate(asked),
+                rate(asked / utilization),
+            ),
             format!(
                 "`instances: {needed}` would make it {}; or ask for less",
                 figure(then)

@@ -11,6 +11,12 @@ use std::collections::BTreeSet;
 /// More attempts than this at the end of a path are a storm in waiting.
 const LIMIT: f64 = 8.0;
 
+/// A longer path is not written out.
+const MOST_HOPS: usize = 12;
+
+/// Attempts beyond this number are as good as infinite.
+const ENDLESS: f64 = 1e15;
+
 /// By endpoint: the attempts that its failures have become below it, and the call that made most of
 /// them. Calls that lead back are not followed.
 type Worst = Vec<Option<(f64, usize)>>;
@@ -46,12 +52,15 @@ pub(super) fn check(graph: &Graph<'_>, out: &mut Warnings<'_>) {
             continue;
         }
         let mut text = graph.caller_name(graph.sites[first].caller);
-        for (site, runs) in &path {
+        for (site, runs) in path.iter().take(MOST_HOPS) {
             text.push_str(" → ");
             text.push_str(&graph.name(graph.sites[*site].target));
             if *runs > 1.0 {
-                text.push_str(&format!(" (x{})", figure(*runs)));
+                text.push_str(&format!(" (×{})", figure(*runs)));
             }
+        }
+        if path.len() > MOST_HOPS {
+            text.push_str(&format!(" → {} more calls", path.len() - MOST_HOPS));
         }
         out.warn(
             &format!("{}.policy", graph.sites[first].path),
@@ -82,7 +91,11 @@ fn path(graph: &Graph<'_>, worst: &Worst, start: usize) -> Vec<(usize, f64)> {
         );
         // Where what lies below is not multiplied, and less than the retries here, the path ends.
         let goes_on = whole > alone;
-        path.push((index, if goes_on { whole / below } else { alone }));
+        let runs = match goes_on {
+            true => seen(amplified(graph, site, 2.0)) / 2.0,
+            false => alone,
+        };
+        path.push((index, runs));
         next = worst[site.target].filter(|_| goes_on).map(|(_, next)| next);
     }
     let first = path.iter().position(|(_, runs)| *runs > 1.0);
@@ -123,7 +136,7 @@ fn amplified(graph: &Graph<'_>, site: &Site, below: f64) -> Amplified {
                 // What failed below is an error here, unless the caller was the first to give up.
                 let again = retry.retry_on.contains(Outcome::Error)
                     || times_out && retry.retry_on.contains(Outcome::Timeout);
-                open = if again { open * runs } else { open.max(runs) };
+                open = if again { open * runs } else { open.max(runs) }.min(ENDLESS);
             }
             LayerConfig::Fallback(fallback) => {
                 let failures = [Outcome::Error, Outcome::Timeout, Outcome::Unavailable];

@@ -30,7 +30,7 @@ pub(super) fn check(graph: &Graph<'_>, out: &mut Warnings<'_>) {
         let service = &graph.model.services[node.target.service];
         let name = &service.endpoints[node.target.endpoint].name;
         let message = if called[endpoint] {
-            "no workload asks for this endpoint; only endpoints that it calls itself do"
+            "no workload leads to this endpoint: it is only called in a circle"
         } else {
             "no workload and no call asks for this endpoint"
         };

@@ -20,6 +20,11 @@ pub(super) fn figure(x: f64) -> String {
     rounded(x, f64::round).to_string()
 }
 
+/// A plain number, rounded up.
+pub(super) fn at_least(x: f64) -> String {
+    rounded(x, f64::ceil).to_string()
+}
+
 /// To three significant digits; whole parts stay whole.
 fn rounded(x: f64, to: fn(f64) -> f64) -> f64 {
     if !(x > 0.0 && x.is_finite()) {
@@ -44,6 +49,8 @@ mod tests {
         assert_eq!(figure(1.333_333), "1.33");
         assert_eq!(figure(0.05), "0.05");
         assert_eq!(figure(123_456.0), "123000");
+        assert_eq!(at_least(1.000_1), "1.01");
+        assert_eq!(at_least(1.25), "1.25");
         assert_eq!(rate(0.001_234_56), "0.00123/s");
         assert_eq!(span(24_510_000.0), "24.6ms");
         assert_eq!(span(24_500_000.0), "24.5ms");

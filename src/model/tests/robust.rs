@@ -1,11 +1,11 @@
 //! Whatever the bytes, reading ends in a model or in a report that can be drawn; never in a panic.
 
 use proptest::prelude::*;
-use stormglass_model::{Set, read};
+use stormglass_model::{Set, lint, read};
 
 const WHOLE: &str = include_str!("whole.yaml");
 
-/// Reads, and draws what is wrong.
+/// Reads, and draws what is wrong, or odd.
 fn survives(text: &str, sets: &[Set]) {
     match read(text, "model.yaml", &(), sets) {
         Ok(loaded) => {
@@ -15,6 +15,9 @@ fn survives(text: &str, sets: &[Set]) {
                 .iter()
                 .map(|service| format!("services.{}", service.name));
             names.for_each(|path| assert!(loaded.sources.locate(&path).is_some(), "{path}"));
+            for warning in lint(&loaded) {
+                warning.render(80, true);
+            }
         }
         Err(report) => {
             assert!(!report.diagnostics().is_empty(), "a refusal says why");
