@@ -65,8 +65,16 @@ impl Queue {
     }
 
     /// Puts an item in. `priority` counts with [`Discipline::Priority`] only: the smallest first.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, now: Instant, item: u32, priority: u32) {
+        if let Kind::Fifo(queue) = &mut self.0 {
+            queue.push_back((now, item));
+        } else {
+            self.push_other(now, item, priority);
+        }
+    }
+
+    fn push_other(&mut self, now: Instant, item: u32, priority: u32) {
         let entry = (now, item);
         match &mut self.0 {
             Kind::Fifo(queue) | Kind::Codel(queue, _) | Kind::AdaptiveLifo(queue, _) => {
@@ -81,8 +89,22 @@ impl Queue {
     }
 
     /// Takes the next item out; `None` when there is none.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self, now: Instant) -> Option<Popped> {
+        // By far the commonest discipline, and on every server's shortest way.
+        if let Kind::Fifo(queue) = &mut self.0 {
+            let (since, item) = queue.pop_front()?;
+            let verdict = Verdict::Serve;
+            return Some(Popped {
+                item,
+                since,
+                verdict,
+            });
+        }
+        self.pop_other(now)
+    }
+
+    fn pop_other(&mut self, now: Instant) -> Option<Popped> {
         let mut verdict = Verdict::Serve;
         let (since, item) = match &mut self.0 {
             Kind::Codel(queue, codel) => {
