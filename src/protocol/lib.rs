@@ -1,5 +1,14 @@
-//! Distributed protocols without I/O: messages, timers and random numbers go in as arguments;
+//! Distributed protocols without I/O: messages, timers and finished log writes go in as arguments;
 //! messages, timers and log records come out.
 //!
-//! This crate refuses to know the network that carries its messages and the clock that fires its
-//! timers, so that the same state machine serves a live process and a simulated one.
+//! This crate refuses to know the network that carries its messages, the disk that keeps its log
+//! and the clock that fires its timers, so that the same state machine serves a live process and a
+//! simulated one. A protocol here is a set of machines, one per role, and a checker that stands
+//! outside of them: it hears what each site logged, sent and decided, and knows nothing of how the
+//! machines came to it.
+//!
+//! | module | protocol | source |
+//! | --- | --- | --- |
+//! | [`two_phase_commit`] | atomic commitment, presumed abort | Mohan, Lindsay, Obermarck 1986 |
+
+pub mod two_phase_commit;
