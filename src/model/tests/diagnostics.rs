@@ -67,6 +67,7 @@ cases! {
     only_a_comment: "# nothing yet\n";
     not_yaml: "services: {web: [\nworkloads: }";
     indented_with_a_tab: "services:\n\tweb: {}\n";
+    an_experiment: "name: storm\nmodel: shop.yaml\nvary: {run.seed: [1, 2]}\nsampling: grid\n";
     two_documents: format!("{GOOD}---\n{GOOD}");
     duplicate_key: with("    workers: 4\n", "    workers: 4\n    workers: 8\n");
     unknown_alias: with("compute: 1ms", "compute: *usual");
