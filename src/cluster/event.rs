@@ -25,7 +25,8 @@ pub(crate) enum Event {
     Shared(u32),
 }
 
-const SLOT_BITS: u32 = 28;
+/// How many bits the number of a slot may have.
+pub(crate) const SLOT_BITS: u32 = 28;
 
 impl Payload for Event {
     #[inline]

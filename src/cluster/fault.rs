@@ -134,6 +134,7 @@ impl World {
                     } else {
                         self.restart(now, id);
                     }
+                    self.instances[id as usize].crash_mode = self.crash_mode(id);
                 }
                 return;
             }
@@ -194,12 +195,11 @@ impl World {
         let mut changed: Vec<(u32, f64)> = Vec::new();
         for &id in instances {
             let (mut slow, mut good) = (1.0, 1.0);
-            for (number, fault) in self.faults.iter().enumerate() {
+            for fault in &self.faults {
                 let place = match fault.kind {
                     FaultKind::Slow { place, .. } | FaultKind::Errors { place, .. } => place,
                     _ => continue,
                 };
-                debug_assert!(number < self.faults.len());
                 if !fault.active || !contains(place, self.instances[id as usize].location) {
                     continue;
                 }
@@ -258,27 +258,41 @@ impl World {
         self.share_changed(now, obs, id, busy);
     }
 
+    /// How callers find out that an instance is down: as long as one of its crashes makes the
+    /// machine vanish, nobody is there to refuse.
+    fn crash_mode(&self, id: u32) -> CrashMode {
+        let location = self.instances[id as usize].location;
+        let vanished = |fault: &Fault| {
+            fault.active
+                && matches!(fault.kind, FaultKind::Crash { place, mode: CrashMode::Blackhole }
+                    if contains(place, location))
+        };
+        if self.faults.iter().any(vanished) {
+            CrashMode::Blackhole
+        } else {
+            CrashMode::Refuse
+        }
+    }
+
     /// The instance stops and loses the work in it.
     fn crash<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, mode: CrashMode) {
         let instance = &mut self.instances[id as usize];
         instance.crashes += 1;
-        instance.crash_mode = mode;
         instance.starting = Stamp::NONE;
         if instance.crashes > 1 {
             return;
         }
-        while let Some(popped) = instance.queue.pop(now) {
-            let strand = &mut self.strands[popped.item];
-            if strand.doing == Doing::Dead {
-                strand.doing = Doing::Nothing;
-                self.strands.remove(popped.item);
-                continue;
+        let queued: Vec<_> = instance.queue.drain().map(|(_, strand)| strand).collect();
+        instance.queue.forget();
+        let service = &mut self.services[instance.service as usize];
+        service.queued -= core::mem::take(&mut instance.waiting);
+        obs.queue_length(now, instance.service as usize, service.queued);
+        for id in queued {
+            if self.strands[id].doing == Doing::Dead {
+                self.free(id);
+            } else {
+                self.strands[id].doing = Doing::Stopped;
             }
-            strand.doing = Doing::Stopped;
-            instance.waiting -= 1;
-            let service = &mut self.services[instance.service as usize];
-            service.queued -= 1;
-            obs.queue_length(now, instance.service as usize, service.queued);
         }
         for root in 0..self.strands.slots() {
             let strand = &self.strands[root];

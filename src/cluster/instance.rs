@@ -13,6 +13,9 @@ use engine::Stamp;
 use model::Abandoned;
 use policy::{Outcome, Popped, Verdict};
 
+/// A queue that holds more dead than this, and than living, is cleared of them.
+const MOST_DEAD: usize = 64;
+
 impl World {
     /// A strand wants a worker: it gets one, waits for one, or is refused.
     #[inline(always)]
@@ -158,13 +161,13 @@ impl World {
     #[inline(always)]
     fn next_waiting<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) -> Option<Popped> {
         loop {
+            let instance = &self.instances[id as usize];
+            if instance.queue.len() > instance.waiting as usize {
+                self.bury(id);
+            }
             let instance = &mut self.instances[id as usize];
             let popped = instance.queue.pop(now)?;
             let strand = &self.strands[popped.item];
-            if strand.doing == Doing::Dead {
-                self.free(popped.item);
-                continue;
-            }
             instance.waiting -= 1;
             let service = &mut self.services[instance.service as usize];
             service.queued -= 1;
@@ -308,12 +311,38 @@ impl World {
         if !matches!(self.strands[root].doing, Doing::Answering | Doing::Lost) {
             workers += u32::from(self.stop_strand(now, obs, root));
         }
+        let instance = &self.instances[id_of_instance as usize];
+        if instance.queue.len() > 2 * instance.waiting as usize + MOST_DEAD {
+            self.bury(id_of_instance);
+        }
         // Only now that none of its strands can get one of them.
         for _ in 0..workers {
             self.release(now, obs, id_of_instance);
         }
         if self.strands[root].has_worker {
             self.release_request(now, obs, root);
+        }
+    }
+
+    /// Takes the dead out of a queue: those that would be the next to leave it, or all of them where
+    /// they are many.
+    #[cold]
+    fn bury(&mut self, id: u32) {
+        let instance = &mut self.instances[id as usize];
+        let strands = &mut self.strands;
+        let mut gone = |item: u32| {
+            let dead = strands[item].doing == Doing::Dead;
+            if dead {
+                strands[item].doing = Doing::Nothing;
+                strands[item].stamp = Stamp::NONE;
+                strands.remove(item);
+            }
+            dead
+        };
+        if instance.queue.len() > 2 * instance.waiting as usize + MOST_DEAD {
+            instance.queue.retain(|item| !gone(item));
+        } else {
+            instance.queue.trim(gone);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The loop: takes the next event, does it, and whatever follows from it at the same instant.
 
-use crate::event::Event;
+use crate::event::{Event, SLOT_BITS};
 use crate::limits::{Ended, Limits, Reason};
 use crate::observer::{Observer, Tick};
 use crate::world::{Todo, World};
@@ -8,10 +8,15 @@ use clock::Instant;
 use engine::Stamp;
 
 impl World {
-    /// Runs until `until`, or until the observer or a limit stops it. May be called again, to go
-    /// on from there.
+    /// Runs until `until`, or until the observer or a limit stops it. One that has finished may go
+    /// on from there by another call; one that was stopped is over.
     pub fn run<O: Observer>(&mut self, obs: &mut O, until: Instant, limits: &Limits) -> Ended {
-        self.limits = *limits;
+        // The number of a timer must fit into an event; half of them may come up between two looks.
+        let most = (1 << (SLOT_BITS - 1)) / self.stride;
+        self.limits = Limits {
+            in_flight: limits.in_flight.min(most),
+            ..*limits
+        };
         let reason = self.events(obs, until);
         // Time goes on to the end, also where no event lies.
         let at = if reason == Reason::Finished {
@@ -44,6 +49,13 @@ impl World {
         let mut instant = self.engine.now();
         let mut steps_left = self.limits.steps_at_one_instant;
         loop {
+            // Before an event is taken, also after the last one, which may have been cut short.
+            if self.is_full() {
+                return self.overflow();
+            }
+            if self.engine.events() >= self.limits.events {
+                return self.too_long();
+            }
             let timers = &self.timers;
             let live = |event, stamp| match event {
                 Event::Timer(slot) => timers[slot as usize] == stamp,
@@ -61,13 +73,10 @@ impl World {
                         Tick::At(at) => tick = at,
                         Tick::Stop => return Reason::Stopped,
                     }
-                    if let Some(reason) = self.limit_reached() {
-                        return reason;
+                    if self.engine.exhausted() {
+                        return self.too_long();
                     }
                 }
-            }
-            if self.is_full() {
-                return self.overflow();
             }
             self.dispatch(now, obs, event, stamp);
             steps_left = steps_left.saturating_sub(1);
@@ -138,32 +147,25 @@ impl World {
         }
     }
 
-    /// Whether no more requests fit.
+    /// Whether no more requests or calls fit.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.strands.slots() as usize >= self.limits.in_flight
+        // Calls that their policy keeps waiting have no request under way.
+        self.strands.slots().max(self.calls.slots()) as usize >= self.limits.in_flight
     }
 
-    /// Limits that need not be looked at after each event.
     #[cold]
-    fn limit_reached(&self) -> Option<Reason> {
-        if self.engine.events() >= self.limits.events {
-            let events = self.limits.events;
-            return Some(Reason::Limit(format!(
-                "stopped after {events} events, the most allowed"
-            )));
-        }
-        self.engine.exhausted().then(|| {
-            Reason::Limit(
-                "stopped: the run has scheduled all the events that can be numbered".into(),
-            )
-        })
+    fn too_long(&self) -> Reason {
+        Reason::Limit(format!(
+            "stopped after {} events, the most allowed",
+            self.engine.events()
+        ))
     }
 
     #[cold]
     fn overflow(&self) -> Reason {
         Reason::Limit(format!(
-            "stopped at {}: {} requests in flight, the most allowed; the load grows faster than it \
+            "stopped at {}: {} requests or calls in flight, the most allowed; the load grows faster than it \
              is served (retries without a budget, a queue without a capacity?)",
             self.engine.now(),
             self.limits.in_flight

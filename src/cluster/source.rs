@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(crate) enum Source {
     Rate(RateProcess),
-    Renewal(Sampler),
+    Renewal(Renewal),
     Mmpp(Mmpp),
     Times {
         times: Box<[Instant]>,
@@ -39,19 +39,7 @@ impl Source {
     ) -> Option<Instant> {
         match self {
             Self::Rate(process) => process.next(now, surge, stream),
-            Self::Renewal(gap) => {
-                let gap = gap.sample(stream);
-                if surge <= 0.0 {
-                    return None;
-                }
-                Some(
-                    now + if surge == 1.0 {
-                        gap
-                    } else {
-                        gap.mul_f64(1.0 / surge)
-                    },
-                )
-            }
+            Self::Renewal(process) => process.next(now, surge, stream),
             Self::Mmpp(process) => process.next(now, surge, stream),
             Self::Times { times, next } => {
                 let at = times.get(*next).copied();
@@ -70,12 +58,62 @@ impl Source {
                 process.flow(now, old);
                 Some(process.due(new))
             }
+            Self::Renewal(process) => {
+                process.flow(now, old);
+                Some(process.due(new))
+            }
             Self::Mmpp(process) => {
                 process.flow(now, old);
                 Some(process.due(new))
             }
             _ => None,
         }
+    }
+
+    /// Whether nothing is requested at the time that was answered last: it is one to ask again.
+    #[inline]
+    pub(crate) fn only_looks(&self) -> bool {
+        matches!(self, Self::Mmpp(process) if process.looks)
+    }
+}
+
+/// Independent gaps. A surge changes how fast the present one passes.
+#[derive(Debug)]
+pub(crate) struct Renewal {
+    gap: Sampler,
+    /// What is left of the present gap without a surge, as of `since`; nanoseconds.
+    left: f64,
+    since: Instant,
+}
+
+impl Renewal {
+    pub(crate) fn new(gap: &model::Distribution) -> Self {
+        Self {
+            gap: sampler::lower(gap),
+            left: 0.0,
+            since: Instant::ZERO,
+        }
+    }
+
+    #[inline]
+    fn next(&mut self, now: Instant, surge: f64, stream: &mut Stream) -> Option<Instant> {
+        let gap = self.gap.sample(stream);
+        self.left = gap.as_nanos() as f64;
+        self.since = now;
+        if surge == 1.0 {
+            return Some(now + gap);
+        }
+        self.due(surge)
+    }
+
+    fn flow(&mut self, now: Instant, surge: f64) {
+        let passed = surge * now.since(self.since).as_nanos() as f64;
+        self.left = (self.left - passed).max(0.0);
+        self.since = now;
+    }
+
+    fn due(&self, surge: f64) -> Option<Instant> {
+        (surge > 0.0).then(|| self.since + Duration::from_nanos_f64(self.left / surge))
     }
 }
 
@@ -223,6 +261,9 @@ impl Piece {
     }
 }
 
+/// How many states are drawn ahead of time.
+const LOOK_AHEAD: usize = 1_000;
+
 /// Poisson arrivals at a rate that jumps between states, each held for a random time.
 #[derive(Debug)]
 pub(crate) struct Mmpp {
@@ -231,6 +272,8 @@ pub(crate) struct Mmpp {
     state: usize,
     /// Rate and end of the present state, and of those drawn ahead of time.
     holds: VecDeque<(f64, Instant)>,
+    /// The states change so often that the next request lies behind all that were drawn.
+    looks: bool,
     left: f64,
     since: Instant,
     stream: Stream,
@@ -247,6 +290,7 @@ impl Mmpp {
             states,
             state,
             holds: VecDeque::new(),
+            looks: false,
             left: 0.0,
             since: Instant::ZERO,
             stream,
@@ -266,7 +310,9 @@ impl Mmpp {
 
     fn next(&mut self, now: Instant, surge: f64, stream: &mut Stream) -> Option<Instant> {
         self.flow(now, surge);
-        self.left = engine::standard_exponential(stream);
+        if !core::mem::take(&mut self.looks) {
+            self.left = engine::standard_exponential(stream);
+        }
         self.due(surge)
     }
 
@@ -287,7 +333,9 @@ impl Mmpp {
         self.left = self.left.max(0.0);
     }
 
+    /// When the next request comes at this surge, or when to look again.
     fn due(&mut self, surge: f64) -> Option<Instant> {
+        self.looks = false;
         if surge <= 0.0 || self.states.iter().all(|(rate, _)| *rate <= 0.0) {
             return None;
         }
@@ -300,8 +348,12 @@ impl Mmpp {
             if rate > 0.0 && end <= state_end {
                 return Some(end);
             }
-            if state_end == Instant::NEVER || index > 1_000_000 {
+            if state_end == Instant::NEVER {
                 return None;
+            }
+            if index == LOOK_AHEAD {
+                self.looks = true;
+                return Some(state_end);
             }
             left -= rate * surge * state_end.since(at).as_secs_f64();
             at = state_end;

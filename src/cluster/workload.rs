@@ -4,7 +4,7 @@ use crate::client::Done;
 use crate::event::Event;
 use crate::observer::Observer;
 use crate::sampler;
-use crate::source::{Mmpp, RateProcess, Source};
+use crate::source::{Mmpp, RateProcess, Renewal, Source};
 use crate::world::World;
 use clock::{Duration, Instant};
 use engine::{Keyed, Stamp, Stream, stream_key};
@@ -20,6 +20,9 @@ pub(crate) struct Workload {
     issued: u64,
     batch: u32,
     surge: f64,
+    /// Users who began to think while a surge of 0 let nobody come to an end, and for how long
+    /// they want to think.
+    held: Vec<Duration>,
     stamp: Stamp,
     priority: u32,
 }
@@ -34,7 +37,7 @@ impl Workload {
             model::Source::Deterministic(profile) => {
                 Source::Rate(RateProcess::new(profile.clone(), true))
             }
-            model::Source::Renewal(gap) => Source::Renewal(sampler::lower(gap)),
+            model::Source::Renewal(gap) => Source::Renewal(Renewal::new(gap)),
             model::Source::Mmpp(states) => {
                 Source::Mmpp(Mmpp::new(states, Stream::new(key("mmpp states"))))
             }
@@ -59,6 +62,7 @@ impl Workload {
             issued: 0,
             batch,
             surge: 1.0,
+            held: Vec::new(),
             stamp: Stamp::NONE,
             priority: workload.priority,
         }
@@ -107,7 +111,13 @@ impl World {
         if workload.stamp != stamp {
             return;
         }
-        for _ in 0..workload.batch {
+        // A source that only looks has nothing to request yet.
+        let requests = if workload.source.only_looks() {
+            0
+        } else {
+            workload.batch
+        };
+        for _ in 0..requests {
             if self.is_full() {
                 return;
             }
@@ -142,16 +152,15 @@ impl World {
         let Source::Closed { think } = &workload.source else {
             return;
         };
-        let mut time = think.sample(&mut Keyed::new(key));
-        if workload.surge != 1.0 {
-            // At a surge of 0 users think for longer than any run lasts.
-            time = if workload.surge > 0.0 {
-                time.mul_f64(1.0 / workload.surge)
-            } else {
-                Duration::MAX
-            };
+        let time = think.sample(&mut Keyed::new(key));
+        if workload.surge == 1.0 {
+            self.engine.schedule(now + time, Event::Think(w));
+        } else if workload.surge > 0.0 {
+            let time = time.mul_f64(1.0 / workload.surge);
+            self.engine.schedule(now + time, Event::Think(w));
+        } else {
+            workload.held.push(time);
         }
-        self.engine.schedule(now + time, Event::Think(w));
     }
 
     /// A fault changes the load of a workload.
@@ -163,8 +172,11 @@ impl World {
                 Some(at) => self.engine.schedule(at.max(now), Event::Arrival(w as u32)),
                 None => Stamp::NONE,
             };
-        } else if old <= 0.0 && workload.stamp == Stamp::NONE {
-            self.schedule_arrival(now, w as u32);
+        } else if surge > 0.0 {
+            for time in core::mem::take(&mut workload.held) {
+                let at = now + time.mul_f64(1.0 / surge);
+                self.engine.schedule(at, Event::Think(w as u32));
+            }
         }
     }
 }

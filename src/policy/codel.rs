@@ -49,6 +49,11 @@ impl Codel {
         self.overloaded && wait > self.config.target.saturating_mul(2)
     }
 
+    /// Begins anew.
+    pub fn forget(&mut self) {
+        *self = Self::new(self.config);
+    }
+
     /// Whether the last interval that was judged had only waits above the target.
     #[inline]
     pub fn overloaded(&self) -> bool {

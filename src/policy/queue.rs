@@ -146,6 +146,13 @@ impl Queue {
         }
     }
 
+    /// Forgets what it has seen of waits, as a server does that starts anew. Its items stay.
+    pub fn forget(&mut self) {
+        if let Kind::Codel(_, codel) | Kind::AdaptiveLifo(_, codel) = &mut self.0 {
+            codel.forget();
+        }
+    }
+
     /// How many items there are.
     #[inline]
     pub fn len(&self) -> usize {
@@ -160,6 +167,47 @@ impl Queue {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Takes out items that are `gone` where they would be the next to leave, so that no discipline
+    /// takes their waits for somebody's. An item is asked about again as long as it stays.
+    pub fn trim(&mut self, mut gone: impl FnMut(u32) -> bool) {
+        match &mut self.0 {
+            Kind::Fifo(queue) | Kind::Codel(queue, _) => trim_front(queue, &mut gone),
+            Kind::AdaptiveLifo(queue, _) => {
+                trim_front(queue, &mut gone);
+                while queue.back().is_some_and(|(_, item)| gone(*item)) {
+                    queue.pop_back();
+                }
+            }
+            Kind::Lifo(stack) => {
+                while stack.last().is_some_and(|(_, item)| gone(*item)) {
+                    stack.pop();
+                }
+            }
+            Kind::Priority { heap, .. } => {
+                while heap
+                    .peek()
+                    .is_some_and(|Reverse((_, _, (_, item)))| gone(*item))
+                {
+                    heap.pop();
+                }
+            }
+        }
+    }
+
+    /// Takes out whatever `keep` says no to; the rest keeps its order and its times. Costs a look at
+    /// every item.
+    pub fn retain(&mut self, mut keep: impl FnMut(u32) -> bool) {
+        match &mut self.0 {
+            Kind::Fifo(queue) | Kind::Codel(queue, _) | Kind::AdaptiveLifo(queue, _) => {
+                queue.retain(|(_, item)| keep(*item));
+            }
+            Kind::Lifo(stack) => stack.retain(|(_, item)| keep(*item)),
+            Kind::Priority { heap, .. } => {
+                heap.retain(|Reverse((_, _, (_, item)))| keep(*item));
+            }
+        }
     }
 
     /// Empties the queue, as a crash does; gives each item with its time, in the order of a calm
@@ -178,5 +226,11 @@ impl Queue {
             Kind::Lifo(stack) => stack.pop(),
             Kind::Priority { heap, .. } => heap.pop().map(|Reverse((_, _, entry))| entry),
         }
+    }
+}
+
+fn trim_front(queue: &mut VecDeque<Entry>, gone: &mut impl FnMut(u32) -> bool) {
+    while queue.front().is_some_and(|(_, item)| gone(*item)) {
+        queue.pop_front();
     }
 }

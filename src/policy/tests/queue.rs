@@ -25,6 +25,45 @@ fn pop(queue: &mut Queue, ms: u64) -> Option<u32> {
     queue.pop(at(ms)).map(|popped| popped.item)
 }
 
+/// Items 0, 3, 6, … are gone; they leave by the ends, or all at once.
+#[test]
+fn what_is_gone_leaves_without_being_seen() {
+    let gone = |item: u32| item.is_multiple_of(3);
+    let filled = |discipline| {
+        let mut queue = Queue::new(discipline);
+        (0..10).for_each(|item| queue.push(at(0), item, item % 2));
+        queue
+    };
+    for discipline in disciplines() {
+        let (mut trimmed, mut swept) = (filled(discipline), filled(discipline));
+        swept.retain(|item| !gone(item));
+        assert_eq!(swept.len(), 6, "{discipline:?}");
+        let mut left = Vec::new();
+        loop {
+            trimmed.trim(gone);
+            assert_eq!(swept.is_empty(), trimmed.is_empty(), "{discipline:?}");
+            let Some(popped) = trimmed.pop(at(1)) else {
+                break;
+            };
+            assert_eq!(swept.pop(at(1)), Some(popped), "{discipline:?}");
+            left.push(popped.item);
+        }
+        left.sort_unstable();
+        assert_eq!(left, [1, 2, 4, 5, 7, 8], "{discipline:?}");
+    }
+}
+
+#[test]
+fn a_server_that_starts_anew_is_calm() {
+    let codel = Codel::default();
+    let mut queue = Queue::new(Discipline::AdaptiveLifo(codel));
+    (0..4).for_each(|item| queue.push(at(0), item, 0));
+    assert_eq!(pop(&mut queue, 20), Some(0));
+    assert_eq!(pop(&mut queue, 30), Some(3), "overloaded: the newest");
+    queue.forget();
+    assert_eq!(pop(&mut queue, 30), Some(1));
+}
+
 #[test]
 fn codel_drops_what_waited_too_long_while_the_queue_stands() {
     let mut queue = Queue::new(Discipline::Codel(Codel::default()));

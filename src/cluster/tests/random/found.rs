@@ -2,7 +2,8 @@
 
 use crate::LIMITS;
 use crate::check::{check, read};
-use stormglass_cluster::{Limits, Reason};
+use clock::Instant;
+use stormglass_cluster::{Limits, Reason, World};
 
 /// `run` and `name` go without saying.
 fn holds_within(text: &str, limits: &Limits) -> Reason {
@@ -143,4 +144,70 @@ faults: [{at: 1ms, for: 1ms, crash: {service: a}}]
             &few,
         );
     }
+}
+
+/// Requests that were cancelled in a queue stayed there until their turn came, which for the oldest
+/// of an overloaded stack is never.
+#[test]
+fn the_cancelled_do_not_pile_up_in_a_queue() {
+    let few = Limits {
+        in_flight: 300,
+        ..LIMITS
+    };
+    for discipline in ["fifo", "lifo", "priority", "adaptive_lifo", "{codel: {}}"] {
+        let reason = holds_within(
+            &format!(
+                "
+policies: {{short: [timeout: 20ms]}}
+services:
+  s: {{queue: {{discipline: {discipline}}}, abandoned: cancel, endpoints: {{e: [compute: 10ms]}}}}
+workloads: {{w: {{target: s.e, policy: short, arrivals: {{deterministic: {{rate: 2000/s}}}}}}}}
+"
+            ),
+            &few,
+        );
+        assert_eq!(reason, Reason::Finished, "{discipline}");
+    }
+}
+
+/// Calls that wait in their policy count as in flight, though nothing is under way.
+#[test]
+fn calls_that_wait_in_their_policy_are_bounded_too() {
+    let few = Limits {
+        in_flight: 100,
+        ..LIMITS
+    };
+    let reason = holds_within(
+        "
+policies: {queue: [rate_limit: {token_bucket: {rate: 1/h}, max_wait: 1000h}]}
+services: {s: {endpoints: {e: []}}}
+workloads: {w: {target: s.e, policy: queue, batch: {size: 1000}}}
+",
+        &few,
+    );
+    assert!(
+        matches!(&reason, Reason::Limit(why) if why.contains("100 requests or calls in flight")),
+        "{reason:?}"
+    );
+}
+
+/// Also when nobody looks at the clock.
+#[test]
+fn the_number_of_events_is_bounded() {
+    let loaded = read(
+        "
+run: {duration: 1s}
+services: {s: {endpoints: {e: [compute: 1ms]}}}
+workloads: {w: {target: s.e, arrivals: {deterministic: {rate: 100/s}}}}
+",
+    )
+    .expect("it can be read");
+    let few = Limits {
+        events: 7,
+        ..LIMITS
+    };
+    let mut world = World::new(&loaded.model, 1, 0);
+    let ended = world.run(&mut (), Instant::NEVER, &few);
+    assert_eq!(ended.events, 7);
+    assert!(matches!(ended.reason, Reason::Limit(_)), "{ended:?}");
 }
