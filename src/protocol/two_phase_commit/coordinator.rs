@@ -136,8 +136,8 @@ impl Coordinator {
             return;
         };
         cancel_timer(out, txn, Wait::Votes);
-        out.push(Action::Write(Record::Abort { txn }));
         out.push(Action::Decided(txn, Outcome::Abort));
+        out.push(Action::Write(Record::Abort { txn }));
         let outcome = Outcome::Abort;
         for &(site, vote) in votes {
             // Whoever voted no has aborted, and who only read does not care. Before *Prepare*, the

@@ -379,8 +379,9 @@ impl Participant {
     fn end_aborted(&mut self, txn: Txn, out: &mut Vec<Action>) {
         if let Some(entry) = self.txns.get_mut(&txn) {
             entry.state = State::Ended(Outcome::Abort);
-            out.push(Action::Write(Record::Aborted { txn }));
+            // Told first: were the record found after a crash, nobody would tell.
             out.push(Action::Decided(txn, Outcome::Abort));
+            out.push(Action::Write(Record::Aborted { txn }));
         }
     }
 }
