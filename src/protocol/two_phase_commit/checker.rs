@@ -8,95 +8,11 @@
 //! moment. That every participant learns the outcome in the end (AC5) is the host's to judge, who
 //! alone knows when faults have ceased: see [`Checker::in_doubt`].
 
+use super::cost::{Cost, Stamp};
 use super::log::Record;
 use super::message::{Message, Outcome, Site, Txn, Vote};
-use core::fmt;
+use super::violation::Violation;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A rule that was broken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Violation {
-    /// AC1: two sites decided differently.
-    Disagreement {
-        /// The transaction.
-        txn: Txn,
-        /// Who committed.
-        committed: Site,
-        /// Who aborted.
-        aborted: Site,
-    },
-    /// AC2: a site decided, and later otherwise.
-    Reversal {
-        /// The transaction.
-        txn: Txn,
-        /// Where.
-        site: Site,
-        /// What it decided first.
-        first: Outcome,
-    },
-    /// AC3: a commit, although a participant had no stable prepared record and did not only read.
-    CommitWithoutVote {
-        /// The transaction.
-        txn: Txn,
-        /// Who had not said yes, or could not be held to it.
-        participant: Site,
-    },
-    /// A commit was decided while no commit record of a coordinator was stable.
-    CommitBeforeLog {
-        /// The transaction.
-        txn: Txn,
-        /// Who decided.
-        site: Site,
-    },
-    /// A yes left while the prepared record was not stable.
-    VoteBeforeLog {
-        /// The transaction.
-        txn: Txn,
-        /// Who voted.
-        site: Site,
-    },
-    /// An acknowledgement left while the participant's commit record was not stable.
-    AckBeforeLog {
-        /// The transaction.
-        txn: Txn,
-        /// Who acknowledged.
-        site: Site,
-    },
-}
-
-/// What a transaction has cost so far. Messages count when sent, lost or not.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Cost {
-    /// *Prepare* messages.
-    pub prepares: u64,
-    /// Votes of any kind.
-    pub votes: u64,
-    /// Outcomes told, by the coordinator or by peers.
-    pub decisions: u64,
-    /// Acknowledgements.
-    pub acks: u64,
-    /// Inquiries, to the coordinator or to peers.
-    pub inquiries: u64,
-    /// Prepared records forced by participants.
-    pub forced_prepared: u64,
-    /// Commit records forced by the coordinator.
-    pub forced_commit: u64,
-    /// Commit records forced by participants, after they have learned the outcome.
-    pub forced_committed: u64,
-    /// Message delays until the last participant knew: the longest chain of messages, each sent
-    /// because of the one before, that ends in a participant's decision.
-    pub delays: u32,
-    /// Forced writes in such a chain, the longest in writes.
-    pub writes_in_a_row: u32,
-}
-
-/// The length of the longest causal chain that has reached a place; travels with a message from
-/// [`Checker::sent`] to [`Checker::received`].
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Stamp {
-    delays: u32,
-    writes: u32,
-}
 
 /// Listens to any number of transactions. The host tells it what happens, when it happens.
 #[derive(Clone, Debug, Default)]
@@ -288,68 +204,6 @@ impl Checker {
         let seen = self.txns.get(&txn);
         seen.and_then(|seen| seen.chains.get(&site).copied())
             .unwrap_or_default()
-    }
-}
-
-impl Cost {
-    /// Messages of the protocol as Gray and Lamport 2006 count them: acknowledgements and inquiries
-    /// are not of it.
-    pub fn messages(&self) -> u64 {
-        self.prepares + self.votes + self.decisions
-    }
-
-    /// Forced writes as Gray and Lamport 2006 count them: those that the decision waits for.
-    pub fn forced_for_decision(&self) -> u64 {
-        self.forced_prepared + self.forced_commit
-    }
-
-    /// Every message.
-    pub fn all_messages(&self) -> u64 {
-        self.messages() + self.acks + self.inquiries
-    }
-
-    /// Every forced write.
-    pub fn all_forced(&self) -> u64 {
-        self.forced_for_decision() + self.forced_committed
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disagreement {
-                txn,
-                committed,
-                aborted,
-            } => write!(f, "{txn}: {committed} committed, {aborted} aborted"),
-            Self::Reversal { txn, site, first } => {
-                write!(f, "{txn}: {site} decided to {first}, and later otherwise")
-            }
-            Self::CommitWithoutVote { txn, participant } => {
-                write!(
-                    f,
-                    "{txn}: committed, but {participant} is not bound by a yes"
-                )
-            }
-            Self::CommitBeforeLog { txn, site } => {
-                write!(
-                    f,
-                    "{txn}: {site} committed before the commit record was stable"
-                )
-            }
-            Self::VoteBeforeLog { txn, site } => {
-                write!(
-                    f,
-                    "{txn}: {site} voted yes before its prepared record was stable"
-                )
-            }
-            Self::AckBeforeLog { txn, site } => {
-                write!(
-                    f,
-                    "{txn}: {site} acknowledged before its commit record was stable"
-                )
-            }
-        }
     }
 }
 

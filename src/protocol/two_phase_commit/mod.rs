@@ -86,15 +86,19 @@
 
 mod checker;
 mod coordinator;
+mod cost;
 mod log;
 mod message;
 mod participant;
+mod violation;
 
-pub use checker::{Checker, Cost, Stamp, Violation};
+pub use checker::Checker;
 pub use coordinator::{Coordinator, CoordinatorConfig};
+pub use cost::{Cost, Stamp};
 pub use log::{Record, Token};
 pub use message::{Message, Outcome, Site, Txn, Vote};
 pub use participant::{Participant, ParticipantConfig};
+pub use violation::Violation;
 
 use clock::{Duration, Instant};
 use core::fmt;

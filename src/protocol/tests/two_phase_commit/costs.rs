@@ -3,9 +3,9 @@
 //! How messages are counted: *Prepare*, votes and outcomes, each when it is sent to another site;
 //! acknowledgements are not of the paper's protocol and counted apart; what passes between two
 //! roles of one site is free. N is the number of participants. In the paper one participant
-//! starts by voting, unasked, so that N − 1 are asked, N vote and N are told: 3N − 1. A coordinator
-//! that asks everyone, because its client told it to begin, sends one message more and spends one
-//! message delay less after that.
+//! starts by voting, unasked, so that N − 1 are asked, N vote and N are told: 3N − 1 messages, one
+//! after the other in four delays. A coordinator that asks everyone, because its client told it to
+//! begin, sends one message more and needs one delay less.
 
 use crate::world::{Plan, Sabotage, Settings, Span, World};
 use clock::{Duration, Instant, SECOND};

@@ -17,7 +17,7 @@ pub(crate) fn world(seed: u64, sabotage: Sabotage) -> World {
         nodes,
         seed,
         latency: Span::Millis(1, slowest),
-        disk: Span::Millis(0, 1 + r.below(30)),
+        disk: Span::Millis(0, 1 + r.below(300)),
         think: Span::Millis(0, 1 + r.below(50)),
         loss: 0.3 * r.unit(),
         doubling: 0.5 * r.unit(),
