@@ -1,8 +1,8 @@
 //! What must hold for every model, whatever it says: calls end once and none is forgotten, numbers
 //! stay within their bounds, the world's books balance, and the same seed gives the same run.
 
-use crate::generator::{TRACE, TRACE_FILE};
-use crate::ledger::Ledger;
+use super::generator::{TRACE, TRACE_FILE};
+use super::ledger::Ledger;
 use clock::Instant;
 use model::{Files, Loaded, Model};
 use std::io;

@@ -1,7 +1,7 @@
 //! What random models have found, each as the smallest model that showed it.
 
-use crate::LIMITS;
-use crate::check::{check, read};
+use super::LIMITS;
+use super::check::{check, read};
 use clock::Instant;
 use stormglass_cluster::{Limits, Reason, World};
 

@@ -1,0 +1,14 @@
+//! What the simulated world does, by sums that are done by hand: every time is fixed, and every
+//! expected time follows from the comment beside it or from the model.
+
+mod abandoned;
+mod balance;
+mod conditions;
+mod crash;
+mod handlers;
+mod log;
+mod network;
+mod pause;
+mod policies;
+mod sources;
+mod workers;
