@@ -220,14 +220,16 @@ fn calls(calls: &BTreeMap<String, CallRecord>, style: &Style, out: &mut String) 
     let mut troubled: Vec<(&String, &CallRecord, u64)> = calls
         .iter()
         .map(|(name, call)| (name, call, call.failed.values().sum()))
-        .filter(|(_, call, failed)| *failed > 0 || call.amplification.is_some_and(|a| a > 1.0))
+        .filter(|(_, call, failed)| {
+            *failed > 0 || call.degraded > 0 || call.amplification.is_some_and(|a| a > 1.0)
+        })
         .collect();
     if troubled.is_empty() {
         return;
     }
     troubled
         .sort_by_key(|(name, call, failed)| (std::cmp::Reverse((*failed, call.attempts)), *name));
-    heading("Calls that failed or were repeated", style, out);
+    heading("Calls that failed, were repeated or degraded", style, out);
     let mut table = Table::new(&[
         "call", "calls", "attempts", "per call", "degraded", "failed",
     ]);

@@ -11,7 +11,7 @@ use crate::record::{
 use crate::recorder::EdgeMeasured;
 use crate::windows::ServiceTotals;
 use clock::Duration;
-use model::{LatencyQuantile, Model};
+use model::{LatencyQuantile, Model, Scheduling};
 use policy::Outcome;
 use stats::{Interval, Summary};
 use std::collections::BTreeMap;
@@ -140,10 +140,14 @@ impl Combined<'_> {
         }
     }
 
-    /// Of all instances.
+    /// What can be busy at once in all instances: workers, or the cores that they share.
     pub(crate) fn workers(&self, s: usize) -> f64 {
         let service = &self.model.services[s];
-        f64::from(service.workers) * f64::from(service.instances)
+        let most = match service.scheduling {
+            Scheduling::Fcfs => service.workers,
+            Scheduling::ProcessorSharing { cores } => cores.min(service.workers),
+        };
+        f64::from(most) * f64::from(service.instances)
     }
 
     /// Over the replications that have the figure.
