@@ -253,7 +253,12 @@ impl World {
             Doing::Travelling | Doing::Answering => {}
             Doing::Lost => self.answered(root),
             _ => {
-                if self.instances[strand.instance as usize].abandoned == Abandoned::Cancel {
+                let instance = &self.instances[strand.instance as usize];
+                let cancels = instance.abandoned == Abandoned::Cancel;
+                if instance.shared.is_some() {
+                    self.give_up_shares(now, root);
+                }
+                if cancels {
                     self.stop_request(now, obs, root);
                 }
             }

@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::handler::step_bits;
 use crate::observer::Observer;
 use crate::program::Op;
+use crate::shared;
 use crate::slab::NONE;
 use crate::state::Doing;
 use crate::world::{Todo, World};
@@ -208,9 +209,37 @@ impl World {
     ) {
         let strand = &self.strands[root];
         let gave_up = strand.gave_up;
-        if gave_up != Instant::NEVER {
+        if gave_up == Instant::NEVER {
+            return;
+        }
+        let instance = &self.instances[strand.instance as usize];
+        // Who shares cores uses less than a worker, and tells by itself.
+        if instance.shared.is_none() {
+            let time = now.since(gave_up.max(since));
+            obs.wasted(now, instance.service as usize, time);
+        }
+    }
+
+    /// The same for work on shared cores.
+    fn account_shared_waste<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        ended: shared::Ended,
+    ) {
+        let strand = &self.strands[ended.strand];
+        if self.strands[strand.root].gave_up != Instant::NEVER {
             let service = self.instances[strand.instance as usize].service;
-            obs.wasted(now, service as usize, now.since(gave_up.max(since)));
+            obs.wasted(now, service as usize, ended.used);
+        }
+    }
+
+    /// The caller of `root` gives up: what its work on shared cores uses from now on is in vain.
+    pub(crate) fn give_up_shares(&mut self, now: Instant, root: u32) {
+        let strands = &self.strands;
+        let instance = &mut self.instances[strands[root].instance as usize];
+        if let Some(shared) = &mut instance.shared {
+            shared.give_up(now, |strand| strands[strand].root == root);
         }
     }
 
@@ -249,10 +278,11 @@ impl World {
             .as_mut()
             .expect("only shared cores set this event");
         let before = shared.busy();
-        let strand = shared.finish(now);
+        let ended = shared.finish(now);
         self.share_changed(now, obs, id, before);
-        if let Some(strand) = strand {
-            self.computed(now, obs, strand);
+        if let Some(ended) = ended {
+            self.account_shared_waste(now, obs, ended);
+            self.computed(now, obs, ended.strand);
         }
     }
 
@@ -360,8 +390,11 @@ impl World {
                 instance.frozen.retain(|(frozen, _)| *frozen != id);
                 if let Some(shared) = &mut instance.shared {
                     let before = shared.busy();
-                    shared.remove(now, id);
+                    let ended = shared.remove(now, id);
                     self.share_changed(now, obs, instance_id, before);
+                    if let Some(ended) = ended {
+                        self.account_shared_waste(now, obs, ended);
+                    }
                 }
                 if !self.instances[instance_id as usize].blocking {
                     self.account_waste(now, obs, root, since);

@@ -39,7 +39,8 @@ pub trait Observer {
     fn queue_length(&mut self, now: Instant, service: usize, length: u32) {}
     /// The number of busy workers of a service changed.
     fn busy_workers(&mut self, now: Instant, service: usize, busy: u32) {}
-    /// Work was done for a caller who had given up: worker time up to now.
+    /// Work was done for a caller who had given up: worker time up to now; where cores are shared,
+    /// the time of cores that it used.
     fn wasted(&mut self, now: Instant, service: usize, time: Duration) {}
     /// The number of open and half-open circuit breakers of one caller instance changed on an
     /// edge: from `before` to `after`, each (open, half-open).

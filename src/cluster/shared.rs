@@ -2,11 +2,12 @@
 //!
 //! Attained service is kept as one number for all jobs (virtual time): every job present gains the
 //! same, so that a job ends when that number reaches what it was at the job's start plus the
-//! job's demand.
+//! job's demand. The time of cores that a job uses is kept in the same way: it differs from the
+//! service that it gets where the cores are slow, or stand still.
 
 use clock::{Duration, Instant};
 use core::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// The jobs of one instance.
 #[derive(Debug)]
@@ -16,9 +17,21 @@ pub(crate) struct Shared {
     speed: f64,
     /// Attained service of a job that was there from the beginning, in nanoseconds.
     attained: f64,
+    /// Time of cores that such a job has used, in nanoseconds.
+    used: f64,
     at: Instant,
     jobs: BinaryHeap<Reverse<Job>>,
     started: u64,
+    /// By strand: the time used when the caller of a job gave up, as long as the job lasts.
+    given_up: BTreeMap<u32, f64>,
+}
+
+/// A job that is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Ended {
+    pub(crate) strand: u32,
+    /// Time of cores since its begin, or since its caller gave up in the meantime.
+    pub(crate) used: Duration,
 }
 
 /// Ordered by its end in virtual time, then by its start.
@@ -27,6 +40,7 @@ struct Job {
     end: f64,
     number: u64,
     strand: u32,
+    used: f64,
 }
 
 impl Eq for Job {}
@@ -51,9 +65,11 @@ impl Shared {
             cores: f64::from(cores),
             speed: 1.0,
             attained: 0.0,
+            used: 0.0,
             at: Instant::ZERO,
             jobs: BinaryHeap::new(),
             started: 0,
+            given_up: BTreeMap::new(),
         }
     }
 
@@ -67,13 +83,20 @@ impl Shared {
         self.jobs.len()
     }
 
+    /// Cores per job.
+    fn share(&self) -> f64 {
+        (self.cores / self.jobs.len().max(1) as f64).min(1.0)
+    }
+
     /// Service per job and nanosecond.
     fn rate(&self) -> f64 {
-        self.speed * (self.cores / self.jobs.len().max(1) as f64).min(1.0)
+        self.speed * self.share()
     }
 
     fn advance(&mut self, now: Instant) {
-        self.attained += now.since(self.at).as_nanos() as f64 * self.rate();
+        let passed = now.since(self.at).as_nanos() as f64;
+        self.attained += passed * self.rate();
+        self.used += passed * self.share();
         self.at = now;
     }
 
@@ -84,6 +107,7 @@ impl Shared {
             end,
             number: self.started,
             strand,
+            used: self.used,
         }));
         self.started += 1;
     }
@@ -99,20 +123,43 @@ impl Shared {
     }
 
     /// Takes the job that [`Self::due`] spoke of.
-    pub(crate) fn finish(&mut self, now: Instant) -> Option<u32> {
+    pub(crate) fn finish(&mut self, now: Instant) -> Option<Ended> {
         self.advance(now);
         let Reverse(job) = self.jobs.pop()?;
         self.attained = self.attained.max(job.end);
-        if self.jobs.is_empty() {
-            // Begin anew while nobody is there, so that the number never loses its small digits.
-            self.attained = 0.0;
-        }
-        Some(job.strand)
+        Some(self.close(job))
     }
 
-    pub(crate) fn remove(&mut self, now: Instant, strand: u32) {
+    pub(crate) fn remove(&mut self, now: Instant, strand: u32) -> Option<Ended> {
         self.advance(now);
+        let job = self.jobs.iter().find(|Reverse(job)| job.strand == strand);
+        let job = job.map(|Reverse(job)| *job)?;
         self.jobs.retain(|Reverse(job)| job.strand != strand);
+        Some(self.close(job))
+    }
+
+    fn close(&mut self, job: Job) -> Ended {
+        let since = self.given_up.remove(&job.strand).unwrap_or(job.used);
+        let used = Duration::from_nanos_f64(self.used - since);
+        if self.jobs.is_empty() {
+            // Begin anew while nobody is there, so that the numbers never lose their small digits.
+            (self.attained, self.used) = (0.0, 0.0);
+        }
+        Ended {
+            strand: job.strand,
+            used,
+        }
+    }
+
+    /// The callers of these jobs have given up.
+    pub(crate) fn give_up(&mut self, now: Instant, theirs: impl Fn(u32) -> bool) {
+        self.advance(now);
+        let jobs = self.jobs.iter().map(|Reverse(job)| job.strand);
+        let used = self.used;
+        self.given_up.extend(
+            jobs.filter(|strand| theirs(*strand))
+                .map(|strand| (strand, used)),
+        );
     }
 
     /// 0 stands still.
@@ -130,6 +177,24 @@ mod tests {
         Instant::from_nanos(ns)
     }
 
+    /// Who ends, and how much core time it used.
+    fn finish(shared: &mut Shared, ns: u64) -> Option<(u32, u64)> {
+        let ended = shared.finish(at(ns))?;
+        Some((ended.strand, ended.used.as_nanos()))
+    }
+
+    #[test]
+    fn the_time_of_cores_counts_from_when_the_caller_gave_up() {
+        let mut shared = Shared::new(1);
+        (1..=2).for_each(|strand| shared.add(at(0), strand, Duration::from_nanos(100)));
+        shared.give_up(at(120), |strand| strand == 1);
+        shared.set_speed(at(160), 0.5);
+        // 80 each by 160; 20 each at a quarter of the speed: 80 more. Half a core all the time.
+        assert_eq!(shared.due(), Some(at(240)));
+        assert_eq!(finish(&mut shared, 240), Some((1, 60)));
+        assert_eq!(finish(&mut shared, 240), Some((2, 120)));
+    }
+
     #[test]
     fn two_jobs_on_one_core_run_at_half_speed() {
         let mut shared = Shared::new(1);
@@ -137,9 +202,9 @@ mod tests {
         shared.add(at(50), 2, Duration::from_nanos(100));
         // Job 1 has 50 left, at half speed: done at 150; job 2 then has 50 left: done at 200.
         assert_eq!(shared.due(), Some(at(150)));
-        assert_eq!(shared.finish(at(150)), Some(1));
+        assert_eq!(finish(&mut shared, 150), Some((1, 100)));
         assert_eq!(shared.due(), Some(at(200)));
-        assert_eq!(shared.finish(at(200)), Some(2));
+        assert_eq!(finish(&mut shared, 200), Some((2, 100)));
         assert_eq!(shared.due(), None);
     }
 

@@ -134,6 +134,37 @@ workloads: {w: {target: s.e, policy: short, AT(0)}}
     assert_eq!(log.wasted("s"), 3.0);
 }
 
+/// Of shared cores, only what is used of them can be wasted, and not more than is used.
+#[test]
+fn a_share_of_a_core_is_wasted_as_a_share() {
+    let log = |threading: &str, steps: &str| {
+        run(&format!(
+            "
+policies: {{short: [timeout: 5ms]}}
+services:
+  s:
+    threading: {threading}
+    workers: 9
+    scheduling: processor_sharing
+    cores: 1
+    endpoints: {{e: [{steps}]}}
+workloads:
+  hasty: {{target: s.e, policy: short, AT(0)}}
+  patient: {{target: s.e, AT(0)}}
+"
+        ))
+    };
+    for threading in ["blocking", "async"] {
+        // Both are at work from 0 to 20 ms, each on half a core; the waits use none.
+        assert_eq!(log(threading, "compute: 10ms").wasted("s"), 7.5);
+        assert_eq!(log(threading, "compute: 10ms, wait: 10ms").wasted("s"), 7.5);
+        assert_eq!(
+            log(threading, "wait: 10ms, compute: 10ms").wasted("s"),
+            10.0
+        );
+    }
+}
+
 #[test]
 fn timeouts_nest() {
     let log = run("
