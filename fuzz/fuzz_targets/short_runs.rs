@@ -15,7 +15,7 @@ use stormglass_cluster::Limits;
 const LIMITS: Limits = Limits {
     in_flight: 1_000,
     steps_at_one_instant: 5_000,
-    events: 20_000,
+    events: 5_000,
 };
 
 fuzz_target!(|data: &[u8]| {

@@ -161,7 +161,7 @@ impl RateProcess {
         {
             return Some(now + Duration::from_nanos_f64(self.left * gap));
         }
-        self.segment = self.segment_at(now);
+        self.segment = self.segment_at(self.segment, now);
         self.due(surge)
     }
 
@@ -169,11 +169,11 @@ impl RateProcess {
     fn flow(&mut self, now: Instant, surge: f64) {
         let mut at = self.since;
         while at < now {
-            let piece = self.piece(at);
+            self.segment = self.segment_at(self.segment, at);
+            let piece = self.piece(self.segment, at);
             let end = piece.end.min(now);
             self.left -= surge * piece.work(end.since(at).as_secs_f64());
             at = end;
-            self.segment = self.segment_at(at);
         }
         self.left = self.left.max(0.0);
         self.since = now;
@@ -183,8 +183,10 @@ impl RateProcess {
     fn due(&self, surge: f64) -> Option<Instant> {
         let mut at = self.since;
         let mut left = self.left;
+        let mut segment = self.segment;
         loop {
-            let piece = self.piece(at);
+            segment = self.segment_at(segment, at);
+            let piece = self.piece(segment, at);
             let time = piece.time_for(left / surge);
             let end = at + Duration::from_secs_f64(time);
             if time.is_finite() && end <= piece.end {
@@ -198,15 +200,14 @@ impl RateProcess {
         }
     }
 
-    /// The segment that holds at `at`, which is not before the one of `since`.
-    fn segment_at(&self, at: Instant) -> usize {
-        let later = &self.profile.0[self.segment + 1..];
-        self.segment + later.iter().take_while(|segment| segment.at <= at).count()
+    /// The segment that holds at `at`; it is this one or a later one.
+    fn segment_at(&self, segment: usize, at: Instant) -> usize {
+        let later = &self.profile.0[segment + 1..];
+        segment + later.iter().take_while(|segment| segment.at <= at).count()
     }
 
-    /// The straight piece of the profile that begins at `at`.
-    fn piece(&self, at: Instant) -> Piece {
-        let index = self.segment_at(at);
+    /// The straight piece of the profile that begins at `at`, in the segment of this index.
+    fn piece(&self, index: usize, at: Instant) -> Piece {
         let current = self.profile.0[index];
         let next = self
             .profile

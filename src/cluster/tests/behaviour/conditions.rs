@@ -31,6 +31,26 @@ fn slowness_stretches_work_in_progress_too() {
 }
 
 #[test]
+fn slowness_stretches_all_work_in_progress_at_its_place() {
+    let log = run("
+services:
+  s: {instances: 2, workers: 2, balancer: round_robin, endpoints: {e: [compute: 10ms]}}
+workloads: {w: {target: s.e, AT(0 1 2 3)}}
+faults: [{at: 5ms, slow: {instance: s-1, factor: 2}}]
+");
+    // Two of the four are at s-1, one after the other or with one in between: of those begun at
+    // 0 and 2 ms (or 1 and 3), 5 and 3 (4 and 2) ms are done.
+    let ends: Vec<_> = log
+        .calls("w->s.e")
+        .iter()
+        .map(|call| (call.0, call.1))
+        .collect();
+    let first = [(1.0, 11.0), (3.0, 13.0), (0.0, 15.0), (2.0, 19.0)];
+    let second = [(0.0, 10.0), (2.0, 12.0), (1.0, 17.0), (3.0, 21.0)];
+    assert!(ends == first || ends == second, "{ends:?}");
+}
+
+#[test]
 fn slownesses_multiply() {
     let faults = "{at: 0s, slow: {service: s, factor: 2}}, \
                   {at: 10ms, for: 12ms, slow: {instance: s-1, factor: 3}}";

@@ -3,6 +3,7 @@
 mod check;
 mod found;
 mod generator;
+mod inert;
 mod ledger;
 
 use check::{check, read};
