@@ -172,21 +172,28 @@ workloads:
 
 #[test]
 fn a_request_hands_its_priority_on_to_the_calls_made_for_it() {
-    let log = run("
+    for steps in [
+        "call: b.e",
+        "parallel: [[{repeat: {times: 1, steps: [call: b.e]}}]]",
+    ] {
+        let log = run(&format!(
+            "
 services:
-  a: {workers: 9, endpoints: {e: [call: b.e]}}
-  b: {queue: {discipline: priority}, endpoints: {e: [compute: 10ms]}}
+  a: {{workers: 9, endpoints: {{e: [{{{steps}}}]}}}}
+  b: {{queue: {{discipline: priority}}, endpoints: {{e: [compute: 10ms]}}}}
 workloads:
-  many: {target: a.e, priority: 5, AT(0 1 2)}
-  few: {target: a.e, priority: 1, AT(3)}
-");
-    assert_eq!(log.calls("few->a.e"), [(3.0, 20.0, Success)]);
-    let many = [
-        (0.0, 10.0, Success),
-        (1.0, 30.0, Success),
-        (2.0, 40.0, Success),
-    ];
-    assert_eq!(log.calls("many->a.e"), many);
+  many: {{target: a.e, priority: 5, AT(0 1 2)}}
+  few: {{target: a.e, priority: 1, AT(3)}}
+"
+        ));
+        assert_eq!(log.calls("few->a.e"), [(3.0, 20.0, Success)], "{steps}");
+        let many = [
+            (0.0, 10.0, Success),
+            (1.0, 30.0, Success),
+            (2.0, 40.0, Success),
+        ];
+        assert_eq!(log.calls("many->a.e"), many, "{steps}");
+    }
 }
 
 #[test]
