@@ -122,7 +122,7 @@ fn call(calls: u64, attempts: u64, timeouts: u64) -> CallRecord {
         attempts,
         amplification: Some(attempts as f64 / calls as f64),
         succeeded: calls - timeouts,
-        degraded: 6_080,
+        degraded: timeouts / 2,
         in_flight: 0,
         failed: BTreeMap::from([("timeout", timeouts)]),
     }
