@@ -97,7 +97,7 @@ impl Program {
                 let sampler = self.sampler(d);
                 self.ops.push(Op::Wait { sampler });
             }
-            Step::Call { target, policy } => {
+            Step::Call { target, policy, .. } => {
                 let site = self.sites.len() as u32;
                 self.sites.push(StepSite {
                     caller,
@@ -161,6 +161,7 @@ impl Program {
                 self.land(skip);
             }
             Step::Fail(ratio) => self.ops.push(Op::Fail { ratio: *ratio }),
+            Step::Read(_) | Step::Write { .. } => unreachable!("wired with stores"),
         }
     }
 

@@ -138,12 +138,20 @@ fn sequence(steps: &[Step], model: &Model, ends: &[Vec<Ends>]) -> Ends {
 
 fn one(step: &Step, model: &Model, ends: &[Vec<Ends>]) -> Ends {
     match step {
-        Step::Compute(_) | Step::Wait(_) => Ends::WELL,
+        Step::Compute(_) | Step::Wait(_) | Step::Read(_) => Ends::WELL,
+        Step::Write { if_unchanged, .. } => Ends {
+            well: true,
+            badly: *if_unchanged,
+        },
         Step::Fail(ratio) => Ends {
             well: *ratio < 1.0,
             badly: *ratio > 0.0,
         },
-        Step::Call { target, policy } => {
+        Step::Call {
+            target,
+            policy,
+            optional,
+        } => {
             let callee = ends[target.service][target.endpoint];
             // What a handler that fails ends in is an error.
             let mended = policy.is_some_and(|policy| {
@@ -153,6 +161,7 @@ fn one(step: &Step, model: &Model, ends: &[Vec<Ends>]) -> Ends {
                     _ => false,
                 })
             });
+            let mended = mended || *optional;
             Ends {
                 well: callee.well || callee.badly && mended,
                 badly: callee.badly && !mended,
@@ -199,7 +208,11 @@ fn targets_of(steps: &[Step], found: &mut Vec<Target>) {
                 .iter()
                 .for_each(|(_, steps)| targets_of(steps, found)),
             Step::Repeat { steps, .. } => targets_of(steps, found),
-            Step::Compute(_) | Step::Wait(_) | Step::Fail(_) => {}
+            Step::Compute(_)
+            | Step::Wait(_)
+            | Step::Fail(_)
+            | Step::Read(_)
+            | Step::Write { .. } => {}
         }
     }
 }

@@ -187,6 +187,7 @@ fn resolve_layer(
             },
             max_wait: *limit.max_wait,
             scope: limit.scope.resolve(),
+            keys: None,
         }),
         Layer::Bulkhead(bulkhead) => LayerConfig::Bulkhead(BulkheadConfig {
             max_concurrent: bulkhead.max_concurrent.0,

@@ -84,6 +84,7 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
         .name
         .map_or_else(|| file_stem.to_owned(), |name| name.value);
     let model = Model {
+        stores: Vec::new(),
         name,
         run,
         slo,

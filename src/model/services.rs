@@ -246,6 +246,9 @@ fn resolve_service(
     });
     let endpoints = endpoints.collect();
     Service {
+        outlier_ejection: None,
+        admission: policy::config::AdmissionConfig::default(),
+        degrade: None,
         name,
         instances: shape.instances.0,
         workers: shape.workers.0,

@@ -257,6 +257,7 @@ fn resolve_step(step: Step, names: &Names, cx: &mut Reader<'_>) -> Option<ModelS
             let target = names.target(&step.call, cx);
             let policy = step.policy.as_ref().map(|policy| names.policy(policy, cx));
             ModelStep::Call {
+                optional: false,
                 target: target?,
                 policy: policy.flatten(),
             }

@@ -4,7 +4,9 @@
 //! that its field states. Only `check` makes one.
 
 use clock::{Duration, Instant};
-use policy::config::{BalancerConfig, Discipline, PolicyConfig};
+use policy::config::{
+    AdmissionConfig, BalancerConfig, DegradeConfig, Discipline, OutlierConfig, PolicyConfig,
+};
 
 /// Index into [`Model::services`].
 pub type ServiceId = usize;
@@ -32,6 +34,8 @@ pub struct Model {
     pub policy_spans: Vec<Distribution>,
     /// In the order of the file.
     pub services: Vec<Service>,
+    /// In the order of the file.
+    pub stores: Vec<Store>,
     /// In the order of the file.
     pub workloads: Vec<Workload>,
     /// In the order of the file.
@@ -273,6 +277,12 @@ pub struct Service {
     pub abandoned: Abandoned,
     /// How callers choose an instance.
     pub balancer: BalancerConfig,
+    /// When callers leave an instance out; `None`: never.
+    pub outlier_ejection: Option<OutlierConfig>,
+    /// What a request passes before it is queued.
+    pub admission: AdmissionConfig,
+    /// When an instance skips the steps marked optional; `None`: never.
+    pub degrade: Option<DegradeConfig>,
     /// From (re)start to readiness.
     pub startup: Distribution,
     /// At least one.
@@ -345,6 +355,9 @@ pub enum Step {
         target: Target,
         /// Around the call; none sends it once and waits for ever.
         policy: Option<PolicyId>,
+        /// The handler can do without: the step is skipped while its instance degrades, and its
+        /// failure is not the handler's. Either way the answer is degraded.
+        optional: bool,
     },
     /// Branches at the same time; goes on when `require` have succeeded (the rest run on,
     /// unheard), fails when that has become impossible.
@@ -365,6 +378,37 @@ pub enum Step {
     },
     /// The handler fails with this probability, 0..=1.
     Fail(f64),
+    /// Reads a record of a table; remembers its version for a conditional write. Takes no time of
+    /// its own.
+    Read(Table),
+    /// Writes a record of a table. Takes no time of its own.
+    Write {
+        /// Which.
+        table: Table,
+        /// Fails with `conflict` when another write came after this handler's read of the table.
+        if_unchanged: bool,
+    },
+}
+
+/// A table of a store, by number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Table {
+    /// Index into [`Model::stores`].
+    pub store: usize,
+    /// Index into its tables.
+    pub table: usize,
+}
+
+/// Data with a single service that may write it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Store {
+    /// The name in the model.
+    pub name: String,
+    /// Who may write.
+    pub owner: ServiceId,
+    /// The tables that steps name, in the order in which they are first named. Each holds one
+    /// record for each key of the request (one record where the workload has no keys).
+    pub tables: Vec<String>,
 }
 
 /// Who calls the system from outside.
@@ -379,8 +423,20 @@ pub struct Workload {
     /// Smaller is served first where a queue's discipline is `priority`; default 0. Calls made on
     /// behalf of a request inherit it.
     pub priority: u32,
+    /// The keys (customers) that requests come from; `None`: all from key 0. Calls made on behalf of
+    /// a request have its key.
+    pub keys: Option<Keys>,
     /// When requests are made.
     pub source: Source,
+}
+
+/// Keys of requests, such as customers.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Keys {
+    /// At least 1.
+    pub count: u32,
+    /// The share of the k-th key is proportional to `k^-zipf`; 0: all alike.
+    pub zipf: f64,
 }
 
 /// When requests are made.

@@ -220,6 +220,7 @@ pub(crate) fn resolve(
         let source = resolve_source(shape.arrivals, shape.closed, shape.batch, cx);
         if let (Some(target), Some(source)) = (target, source) {
             resolved.push(Workload {
+                keys: None,
                 name: name.value,
                 target,
                 policy,

@@ -58,6 +58,7 @@ pub(crate) fn delay(
             let high = previous.unwrap_or(initial).saturating_mul(3).max(initial);
             uniform(initial, high, random).min(max)
         }
+        Jitter::Polly => unreachable!("wired with its policy"),
         Jitter::Ratio(ratio) => {
             let whole = base(backoff, n);
             uniform(

@@ -62,6 +62,9 @@ impl Balancer {
             BalancerConfig::ConsistentHash { keys } => {
                 Self::ConsistentHash(ConsistentHash::new(instances, *keys))
             }
+            BalancerConfig::Maglev { .. } | BalancerConfig::ZoneAware { .. } => {
+                unreachable!("wired with its policy")
+            }
             BalancerConfig::Weighted { weights } => {
                 Self::Weighted(Weighted::new(instances, weights))
             }

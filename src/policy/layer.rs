@@ -69,6 +69,10 @@ impl Layer {
             LayerConfig::RateLimit(c) => Self::RateLimit(RateLimitLayer::new(c, instances)),
             LayerConfig::Bulkhead(c) => Self::Bulkhead(BulkheadLayer::new(c, instances)),
             LayerConfig::Timeout(span) => Self::Timeout(TimeoutLayer::new(*span)),
+            LayerConfig::Hedge(_) => unreachable!("wired with its layer"),
+            LayerConfig::ConcurrencyLimit(_) => unreachable!("wired with its layer"),
+            LayerConfig::ClientThrottle(_) => unreachable!("wired with its layer"),
+            LayerConfig::Custom(_) => unreachable!("wired with its layer"),
         }
     }
 

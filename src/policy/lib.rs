@@ -6,17 +6,13 @@
 //!
 //! ```
 //! use clock::{Duration, Instant};
-//! use stormglass_policy::config::{BreakerConfig, Scope, Window};
+//! use stormglass_policy::config::{BreakerConfig, Window};
 //! use stormglass_policy::{BreakerState, CircuitBreaker, Outcome};
 //!
 //! let mut breaker = CircuitBreaker::new(&BreakerConfig {
 //!     window: Window::Consecutive(2),
-//!     failure_rate: 0.5,
-//!     minimum_calls: 1,
-//!     slow_call: None,
 //!     open_for: Duration::from_secs(10),
-//!     half_open_calls: 1,
-//!     scope: Scope::Service,
+//!     ..BreakerConfig::default()
 //! });
 //! let now = Instant::ZERO; // from the clock of your service, or of a simulation
 //! for _ in 0..2 {
@@ -35,6 +31,7 @@ mod breaker;
 mod bulkhead;
 mod codel;
 pub mod config;
+pub mod custom;
 mod fallback;
 mod frame;
 mod layer;
@@ -61,7 +58,7 @@ pub use bulkhead::{Bulkhead, BulkheadAdmission, BulkheadTicket, Left};
 pub use codel::Codel;
 pub use frame::Frame;
 pub use outcome::{Outcome, OutcomeSet};
-pub use pipeline::{Action, Actions, Attempt, Env, Pipeline, Sink, TimerId, Token};
+pub use pipeline::{Action, Actions, Attempt, Env, Pipeline, Pushback, Sink, TimerId, Token};
 pub use queue::{Popped, Queue, Verdict};
 pub use rejected::Rejected;
 pub use retry_budget::RetryBudget;

@@ -21,6 +21,28 @@ pub trait Env {
     /// per instance. The attempt that is then sent must go to that instance. Any other number says
     /// that there is nobody to send to: such layers then let the attempt pass, and know nothing of it.
     fn target(&mut self) -> u32;
+    /// The key (customer) of the request, for limits that keep a state for each.
+    fn key(&mut self) -> u64 {
+        0
+    }
+    /// What the server said with the failure that the pipeline hears of just now; asked at most
+    /// once for each.
+    fn pushback(&mut self) -> Pushback {
+        Pushback::None
+    }
+}
+
+/// A server's word on when to come back, sent along with a failure (`grpc-retry-pushback-ms`,
+/// `x-amz-retry-after`, `Retry-After`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Pushback {
+    /// Nothing was said.
+    #[default]
+    None,
+    /// After this long.
+    After(Duration),
+    /// Not at all.
+    Never,
 }
 
 /// One attempt of a call: counts from 0 over all attempts of the call.

@@ -18,7 +18,9 @@ pub(crate) struct RateLimitLayer {
 
 impl RateLimitLayer {
     pub(crate) fn new(config: &RateLimitConfig, instances: u32) -> Self {
-        let RateAlgorithm::TokenBucket { rate, burst } = config.algorithm;
+        let RateAlgorithm::TokenBucket { rate, burst } = config.algorithm else {
+            unreachable!("wired with its policy")
+        };
         let buckets = Scoped::new(config.scope, instances, TokenBucket::new(rate, burst));
         Self {
             buckets,

@@ -55,6 +55,9 @@ impl RetryBudget {
                     .min(i64::MAX / 2),
                 balance: Slices::new(ttl, STEPS),
             },
+            config::RetryBudget::Grpc { .. }
+            | config::RetryBudget::Aws { .. }
+            | config::RetryBudget::Envoy { .. } => unreachable!("wired with its policy"),
             config::RetryBudget::Tokens {
                 capacity,
                 cost,

@@ -332,6 +332,7 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
                     jitter,
                     retry_on,
                     budget,
+                    ..RetryConfig::default()
                 })
             }
         ),
@@ -355,6 +356,7 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
                         open_for,
                         half_open_calls,
                         scope,
+                        ..BreakerConfig::default()
                     })
                 }
             ),
@@ -364,6 +366,7 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
                 algorithm,
                 max_wait,
                 scope,
+                keys: None,
             })
         }),
         (1u32..4, 0u32..4, proptest::option::of(span()), scope()).prop_map(

@@ -99,6 +99,7 @@ fn aws_standard(case: &Value) {
         jitter: Jitter::None,
         retry_on: default_retry_on(),
         budget: Some(quota(case)),
+        ..RetryConfig::default()
     })];
     let mut pipeline = Pipeline::new(&PolicyConfig { layers }, 1);
     let mut frames = [Frame::default(); 2];
@@ -197,6 +198,7 @@ fn resilience4j_breaker(case: &Value) {
         open_for: Duration::from_secs(60),
         half_open_calls: 10,
         scope: Scope::Service,
+        ..BreakerConfig::default()
     });
     let now = Instant::ZERO;
     for step in case["steps"].as_array().expect("steps") {

@@ -295,6 +295,10 @@ pub(super) fn most_runs(retry: &RetryConfig) -> f64 {
         None => attempts,
         Some(RetryBudget::Ratio { ratio, .. }) => attempts.min(1.0 + ratio),
         Some(RetryBudget::Tokens { cost, refund, .. }) => attempts.min(1.0 + refund / cost),
+        Some(RetryBudget::Grpc { token_ratio, .. }) => attempts.min(1.0 + token_ratio),
+        // Only successes pay the quota back, so while everything fails it runs out.
+        Some(RetryBudget::Aws { .. }) => 1.0,
+        Some(RetryBudget::Envoy { share, .. }) => attempts.min(1.0 / (1.0 - share).max(1e-9)),
     }
 }
 

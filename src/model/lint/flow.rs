@@ -129,8 +129,19 @@ impl Channel {
             self.entering[index] = sum;
             let most = match layer {
                 LayerConfig::RateLimit(limit) => {
-                    let RateAlgorithm::TokenBucket { rate, .. } = limit.algorithm;
-                    Some(rate * states(limit.scope))
+                    let rate = match limit.algorithm {
+                        RateAlgorithm::TokenBucket { rate, .. }
+                        | RateAlgorithm::Gcra { rate, .. }
+                        | RateAlgorithm::LeakyBucket { rate, .. } => rate,
+                        RateAlgorithm::FixedWindow { limit, window }
+                        | RateAlgorithm::SlidingLog { limit, window }
+                        | RateAlgorithm::SlidingCounter { limit, window }
+                        | RateAlgorithm::Cycles {
+                            limit,
+                            period: window,
+                        } => f64::from(limit) / window.as_secs_f64(),
+                    };
+                    Some(rate * states(limit.scope) * f64::from(limit.keys.unwrap_or(1)))
                 }
                 LayerConfig::Bulkhead(bulkhead) => {
                     // Little's law: so many at once, each for so long.

@@ -235,7 +235,7 @@ impl<'m> Graph<'m> {
         match step {
             Step::Compute(distribution) => Part::Compute(Time::of(distribution)),
             Step::Wait(distribution) => Part::Wait(Time::of(distribution)),
-            Step::Call { target, policy } => {
+            Step::Call { target, policy, .. } => {
                 self.sites.push(Site {
                     caller: Caller::Endpoint(self.endpoints.len()),
                     path: path.to_owned(),
@@ -269,6 +269,8 @@ impl<'m> Graph<'m> {
                 parts: self.parts(steps, &format!("{path}.repeat.steps")),
             },
             Step::Fail(ratio) => Part::Fail(*ratio),
+            // They take no time, and a lost write is seldom.
+            Step::Read(_) | Step::Write { .. } => Part::Fail(0.0),
         }
     }
 

@@ -289,6 +289,8 @@ fn pauses(retry: &RetryConfig) -> f64 {
         growing *= 3.0;
         sum += match retry.jitter {
             Jitter::None | Jitter::Full | Jitter::Equal => delay.min(max),
+            // 1.25 around constant and linear ones; the formula's most is about 2.1 for the others.
+            Jitter::Polly => (delay * 2.1).min(max),
             Jitter::Decorrelated => (initial * growing).min(max),
             Jitter::Ratio(ratio) => delay.min(max) * (1.0 + ratio),
         };

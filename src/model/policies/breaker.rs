@@ -77,6 +77,7 @@ pub(super) fn resolve_breaker(breaker: BreakerShape, cx: &mut Reader<'_>) -> Opt
         open_for: breaker.open_for.0,
         half_open_calls: breaker.half_open_calls.0,
         scope: breaker.scope.resolve(),
+        ..BreakerConfig::default()
     })
 }
 

@@ -196,6 +196,7 @@ pub(super) fn resolve_retry(retry: RetryShape, cx: &mut Reader<'_>) -> RetryConf
             .retry_on
             .map_or_else(default_retry_on, |kinds| outcomes(&kinds.value)),
         budget: retry.budget.and_then(|budget| resolve_budget(&budget)),
+        ..RetryConfig::default()
     }
 }
 

@@ -52,6 +52,7 @@ fn breaker(window: Window) -> BreakerConfig {
         open_for: ms(1_000),
         half_open_calls: 5,
         scope: Scope::Service,
+        ..BreakerConfig::default()
     }
 }
 
@@ -198,6 +199,7 @@ fn pipeline_five_layers(bencher: Bencher<'_, '_>, scope: Scope) {
             jitter: Jitter::Full,
             retry_on: default_retry_on(),
             budget: Some(config_ratio(Duration::from_secs(10))),
+            ..RetryConfig::default()
         }),
         LayerConfig::CircuitBreaker(BreakerConfig {
             scope,

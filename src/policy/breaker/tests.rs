@@ -14,6 +14,7 @@ fn config(window: WindowConfig) -> BreakerConfig {
         open_for: Duration::from_nanos(100),
         half_open_calls: 2,
         scope: Scope::Service,
+        ..BreakerConfig::default()
     }
 }
 

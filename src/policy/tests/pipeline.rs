@@ -87,6 +87,7 @@ fn retry(attempts: u32, backoff: Duration) -> LayerConfig {
         jitter: Jitter::None,
         retry_on: default_retry_on(),
         budget: None,
+        ..RetryConfig::default()
     })
 }
 
@@ -165,6 +166,7 @@ fn breaker(half_open_calls: u32, scope: Scope) -> LayerConfig {
         open_for: ms(100),
         half_open_calls,
         scope,
+        ..BreakerConfig::default()
     })
 }
 
@@ -265,6 +267,7 @@ fn a_run_that_was_refused_leaves_its_target_to_itself() {
         jitter: Jitter::None,
         retry_on: [Outcome::Rejected].into_iter().collect(),
         budget: None,
+        ..RetryConfig::default()
     });
     let mut s = Scene::new(vec![again, breaker(1, Scope::Instance)]);
     for token in 0..2 {
@@ -342,6 +345,7 @@ fn a_rate_limit_lets_a_call_wait_for_its_token_or_refuses_it() {
         },
         max_wait: ms(15),
         scope: Scope::Service,
+        keys: None,
     })]);
     assert_eq!(s.start(0), [Send(0)]);
     assert_eq!(s.start(0), [SetTimer(0, at(10))]);
@@ -368,6 +372,7 @@ fn the_budget_of_a_retry_bounds_it_over_all_calls() {
         jitter: Jitter::None,
         retry_on: default_retry_on(),
         budget: Some(budget),
+        ..RetryConfig::default()
     })]);
     for token in 0..4 {
         s.start(0);
@@ -411,6 +416,7 @@ fn a_call_that_is_always_refused_ends() {
         jitter: Jitter::None,
         retry_on: all,
         budget: None,
+        ..RetryConfig::default()
     };
     let mut s = Scene::new(vec![
         LayerConfig::Retry(config(u32::MAX)),

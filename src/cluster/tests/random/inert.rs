@@ -62,7 +62,11 @@ fn guard(steps: &mut [Step], bare: PolicyId) {
             Step::Parallel { branches, .. } => branches.iter_mut().for_each(|b| guard(b, bare)),
             Step::Choose(ways) => ways.iter_mut().for_each(|(_, way)| guard(way, bare)),
             Step::Repeat { steps, .. } => guard(steps, bare),
-            Step::Compute(_) | Step::Wait(_) | Step::Fail(_) => {}
+            Step::Compute(_)
+            | Step::Wait(_)
+            | Step::Fail(_)
+            | Step::Read(_)
+            | Step::Write { .. } => {}
         }
     }
 }

@@ -171,6 +171,7 @@ fn a_whole_model() {
                     service: 1,
                     endpoint: 0
                 },
+                optional: false,
                 policy: Some(0)
             },
         ]
@@ -210,6 +211,7 @@ fn a_whole_model() {
                 min_per_second: 10.0,
                 ttl: Duration::from_secs(10)
             }),
+            ..RetryConfig::default()
         })
     );
     assert_eq!(
@@ -222,6 +224,7 @@ fn a_whole_model() {
             open_for: Duration::from_secs(10),
             half_open_calls: 5,
             scope: Scope::Service,
+            ..BreakerConfig::default()
         })
     );
     assert_eq!(
@@ -322,6 +325,9 @@ fn what_is_absent_has_its_default() {
     assert_eq!(
         model.services[0],
         Service {
+            outlier_ejection: None,
+            admission: Default::default(),
+            degrade: None,
             name: "s".to_owned(),
             instances: 1,
             workers: 1,

@@ -21,6 +21,7 @@ fn layers_and_their_defaults() {
             open_for: Duration::from_secs(60),
             half_open_calls: 10,
             scope: Scope::Service,
+            ..BreakerConfig::default()
         })
     );
     let LayerConfig::CircuitBreaker(breaker) = layer(
@@ -152,6 +153,7 @@ fn layers_and_their_defaults() {
             },
             max_wait: ms(5),
             scope: Scope::Instance,
+            keys: None,
         })
     );
     assert_eq!(

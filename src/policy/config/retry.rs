@@ -1,0 +1,181 @@
+//! Retry: how often, when, after what, and what bounds it over all calls.
+
+use crate::outcome::{Outcome, OutcomeSet};
+use clock::Duration;
+
+/// Retry: attempts, the time between them, and what bounds their number over all calls.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RetryConfig {
+    /// Attempts in all, the first included; at least 1.
+    pub attempts: u32,
+    /// The time between the end of one attempt and the start of the next, before jitter.
+    pub backoff: Backoff,
+    /// How the back-off is spread.
+    pub jitter: Jitter,
+    /// The failures after which another attempt is made.
+    pub retry_on: OutcomeSet,
+    /// What bounds the retries over all calls of one scope; none by default.
+    pub budget: Option<RetryBudget>,
+    /// What is made of a server's word on when to come back ([`crate::Pushback`]).
+    pub heed: Heed,
+    /// The initial back-off after a callee's `rejected` (throttling), where it is another one: 1 s
+    /// in the AWS SDKs of 2026.
+    pub throttled_initial: Option<Duration>,
+    /// A call that the budget refuses fails only after the back-off that it would have taken (the
+    /// AWS SDKs of 2026 for long-polling operations); `false` elsewhere.
+    pub pause_when_exhausted: bool,
+    /// A rate of attempts that adapts to throttling (the AWS SDKs' adaptive mode).
+    pub adaptive: Option<AdaptiveRate>,
+}
+
+impl Default for RetryConfig {
+    /// Three attempts, one right after the other.
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            backoff: Backoff::Constant(Duration::ZERO),
+            jitter: Jitter::None,
+            retry_on: default_retry_on(),
+            budget: None,
+            heed: Heed::Ignore,
+            throttled_initial: None,
+            pause_when_exhausted: false,
+            adaptive: None,
+        }
+    }
+}
+
+/// What a retry makes of a server's word on when to come back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Heed {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// gRPC: it replaces the delay and starts the back-off anew; "never" ends the call.
+    Replace,
+    /// AWS SDKs of 2026: at least the back-off `b`, at most `b` + 5 s; "never" is not heard.
+    Clamp,
+}
+
+/// The AWS SDKs' adaptive mode: a token bucket for attempts whose rate follows a cubic curve after
+/// each throttling. Names and defaults of the SDKs' specification.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct AdaptiveRate {
+    /// What the rate is multiplied by on throttling; 0.7.
+    pub beta: f64,
+    /// How fast the cubic grows; 0.4.
+    pub scale: f64,
+}
+
+impl Default for AdaptiveRate {
+    fn default() -> Self {
+        Self {
+            beta: 0.7,
+            scale: 0.4,
+        }
+    }
+}
+
+/// The default of `retry_on`: every failure but `rejected`, which says "not now".
+pub fn default_retry_on() -> OutcomeSet {
+    Outcome::FAILURES
+        .into_iter()
+        .collect::<OutcomeSet>()
+        .without(Outcome::Rejected)
+}
+
+/// The time before the n-th retry (n counts from 1), before jitter.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Backoff {
+    /// Always the same (zero: at once).
+    Constant(Duration),
+    /// `initial + (n-1) * increment`, at most `max`.
+    Linear {
+        /// Before the first retry.
+        initial: Duration,
+        /// What each further retry adds.
+        increment: Duration,
+        /// The most.
+        max: Duration,
+    },
+    /// `initial * factor^(n-1)`, at most `max`.
+    Exponential {
+        /// Before the first retry.
+        initial: Duration,
+        /// What each further retry multiplies by; at least 1.
+        factor: f64,
+        /// The most.
+        max: Duration,
+    },
+}
+
+/// How a back-off `b` is spread at random (names of the AWS Architecture Blog, 2015).
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub enum Jitter {
+    /// `b` itself.
+    #[default]
+    None,
+    /// Uniform on `[0, b]`.
+    Full,
+    /// `b/2` plus uniform on `[0, b/2]`.
+    Equal,
+    /// `min(max, uniform on [initial, 3 * previous])`; the first previous is `initial`.
+    Decorrelated,
+    /// Uniform on `[b(1-r), b(1+r)]`, `r` in 0..=1.
+    Ratio(f64),
+    /// Polly v8: a ratio of 25 % around constant and linear back-offs; around exponential ones
+    /// `(next - previous) * initial / 1.4` with `next = 2^t * tanh(sqrt(4t))`, `t = n - 1 + uniform`.
+    Polly,
+}
+
+/// What bounds the retries over all calls of one scope.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum RetryBudget {
+    /// Finagle's and tower's: each call deposits `ratio` of a retry, deposits expire after `ttl`
+    /// (10 s), and `min_per_second` retries a second are free.
+    Ratio {
+        /// Retries per call, 0..=1 (0.2: one retry for five calls).
+        ratio: f64,
+        /// Retries a second that need no deposit; Finagle's default is 10.
+        min_per_second: f64,
+        /// How long a deposit is good; Finagle's default is 10 s.
+        ttl: Duration,
+    },
+    /// A bucket of tokens: a retry takes `cost`, a success gives back `refund` (AWS SDKs: capacity
+    /// 500, cost 5, refund 1).
+    Tokens {
+        /// The most that the bucket holds; it starts full.
+        capacity: f64,
+        /// What a retry takes.
+        cost: f64,
+        /// What a success gives back.
+        refund: f64,
+    },
+    /// gRPC's retry throttling: a failure takes 1, a success gives back `token_ratio`, and retries
+    /// are made only above half of `max_tokens`.
+    Grpc {
+        /// Above 0, at most 1000.
+        max_tokens: f64,
+        /// Above 0.
+        token_ratio: f64,
+    },
+    /// The AWS SDKs' standard quota: a retry takes what its failure costs; a success gives back
+    /// what the call's last retry took, or 1 when there was none.
+    Aws {
+        /// The most; it starts full; 500.
+        capacity: f64,
+        /// What a retry takes: 5, 14 in 2026.
+        cost: f64,
+        /// After a timeout: 10, 14 in 2026.
+        timeout_cost: f64,
+        /// After a callee's `rejected` (throttling): 5 in both.
+        throttled_cost: f64,
+    },
+    /// Envoy's: retries in flight stay below `max(percent of calls in flight, minimum)`.
+    Envoy {
+        /// Of the calls in flight, 0..=1; 0.2.
+        share: f64,
+        /// As many are always allowed; 3.
+        min_concurrency: u32,
+    },
+}
