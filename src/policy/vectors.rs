@@ -36,7 +36,6 @@ const NOT_RUN: &[&str] = &[
     "grpc-throttle",
     "polly-jitter",
     "envoy-retry-budget",
-    "envoy-success-rate",
     "r4j-ratelimiter-reserve",
     "vegas-increase",
     "vegas-decrease",
