@@ -1,5 +1,7 @@
 //! Retry: how often, when, after what, and what bounds it over all calls.
 
+mod presets;
+
 use crate::outcome::{Outcome, OutcomeSet};
 use clock::Duration;
 
