@@ -148,7 +148,7 @@ impl CircuitBreaker {
 
     /// The call's end will never be known: nothing is recorded, and a probe may be made instead.
     #[inline]
-    pub fn release(&mut self, permit: Permit) {
+    pub fn release(&mut self, _now: Instant, permit: Permit) {
         if let State::HalfOpen { admitted, .. } = &mut self.state
             && permit.epoch == self.epoch
         {
@@ -252,9 +252,9 @@ impl BreakerLayer {
         }
     }
 
-    pub(crate) fn release(&mut self, frame: &mut Frame) {
+    pub(crate) fn release(&mut self, now: Instant, frame: &mut Frame) {
         if let Some((index, permit)) = take(frame) {
-            self.breakers.get(index).release(permit);
+            self.watch(index, |breaker| breaker.release(now, permit));
         }
     }
 

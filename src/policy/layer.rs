@@ -168,11 +168,17 @@ impl Layer {
     }
 
     /// The call goes away without an outcome for this layer: gives back what it holds.
-    pub(crate) fn release(&mut self, id: TimerId, frame: &mut Frame, out: &mut impl Sink) {
+    pub(crate) fn release(
+        &mut self,
+        id: TimerId,
+        now: Instant,
+        frame: &mut Frame,
+        out: &mut impl Sink,
+    ) {
         match self {
             Self::Fallback(_) => {}
             Self::Retry(layer) => layer.release(id, frame, out),
-            Self::CircuitBreaker(layer) => layer.release(frame),
+            Self::CircuitBreaker(layer) => layer.release(now, frame),
             Self::RateLimit(layer) => layer.release(id, frame, out),
             Self::Bulkhead(layer) => layer.release(id, frame, out),
             Self::Timeout(layer) => layer.disarm(id, frame, out),

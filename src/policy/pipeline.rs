@@ -263,7 +263,7 @@ impl Pipeline {
             Fired::Stale => {}
             Fired::Descend => self.down(now, token, call, at + 1, env, out),
             Fired::GiveUp(outcome) => {
-                self.give_up(call, at + 1, out);
+                self.give_up(now, call, at + 1, out);
                 self.up(now, token, call, at, outcome, env, out);
             }
         }
@@ -293,12 +293,12 @@ impl Pipeline {
     /// what is outstanding. No [`Action::Finish`] follows, and nothing is recorded.
     pub fn abandon(
         &mut self,
-        _now: Instant,
+        now: Instant,
         _token: Token,
         call: &mut [Frame],
         out: &mut impl Sink,
     ) {
-        self.give_up(call, 0, out);
+        self.give_up(now, call, 0, out);
     }
 
     /// Inwards, from the layer `at`.
@@ -380,13 +380,13 @@ impl Pipeline {
     }
 
     /// Releases everything from the layer `from` inwards, innermost first.
-    fn give_up(&mut self, call: &mut [Frame], from: usize, out: &mut impl Sink) {
+    fn give_up(&mut self, now: Instant, call: &mut [Frame], from: usize, out: &mut impl Sink) {
         let (root, frames) = call.split_first_mut().expect("a call has frames");
         if let Some(attempt) = Root(root).give_up() {
             out.push(Action::Cancel(attempt));
         }
         for at in (from..self.layers.len()).rev() {
-            self.layers[at].release(at as TimerId, &mut frames[at], out);
+            self.layers[at].release(at as TimerId, now, &mut frames[at], out);
         }
     }
 }

@@ -119,7 +119,7 @@ fn a_released_probe_can_be_made_again() {
     let mut breaker = opened();
     let probes = [breaker.admit(ns(200)), breaker.admit(ns(200))];
     for probe in probes {
-        breaker.release(probe.expect("a probe"));
+        breaker.release(ns(200), probe.expect("a probe"));
     }
     assert!(breaker.admit(ns(201)).is_ok() && breaker.admit(ns(201)).is_ok());
     assert!(breaker.admit(ns(201)).is_err());
@@ -139,13 +139,13 @@ fn a_permit_of_another_epoch_counts_nowhere() {
         if i % 2 == 0 {
             breaker.record(ns(201), permit, Outcome::Error);
         } else {
-            breaker.release(permit);
+            breaker.release(ns(201), permit);
         }
     }
     assert_eq!(breaker.state(ns(201)), BreakerState::HalfOpen);
     assert!(breaker.admit(ns(201)).is_ok(), "the second probe");
     assert!(breaker.admit(ns(201)).is_err(), "no third one was won");
-    breaker.release(probe);
+    breaker.release(ns(201), probe);
 }
 
 #[test]
@@ -351,7 +351,7 @@ proptest! {
             }
             let (permit, epoch, since) = out.swap_remove(which % out.len());
             if what == 4 {
-                breaker.release(permit);
+                breaker.release(ns(now), permit);
                 plain.release(epoch);
             } else {
                 let failed = what < 7;
