@@ -11,6 +11,12 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) mod erratic;
+mod layer;
+
+pub(crate) use layer::CustomLayer;
+
 /// A layer of a pipeline, around every call of one caller instance and target service.
 ///
 /// `call` is 64 bits of its own for each call, 0 before `admit`. Time comes in, and randomness by
@@ -19,7 +25,8 @@ pub trait Custom: fmt::Debug + Send {
     /// A call comes in.
     fn admit(&mut self, now: Instant, call: &mut u64, random: &mut dyn FnMut() -> u64) -> Admit;
 
-    /// What is inside has ended, for a call that was admitted.
+    /// What is inside has ended, for a call that was admitted; after [`Record::Again`] that is
+    /// heard once more, without an `admit` in between.
     fn record(
         &mut self,
         now: Instant,
@@ -28,7 +35,8 @@ pub trait Custom: fmt::Debug + Send {
         random: &mut dyn FnMut() -> u64,
     ) -> Record;
 
-    /// An admitted call goes away without an outcome; nothing else is heard of it.
+    /// An admitted call goes away without an outcome, from inside the layer or while it waits here;
+    /// nothing else is heard of it.
     fn release(&mut self, _now: Instant, _call: &mut u64) {}
 
     /// For those that are circuit breakers: the state that the last word left.
@@ -56,7 +64,8 @@ pub enum Admit {
 pub enum Record {
     /// The layer is done with the call; this goes on outwards.
     End(Outcome),
-    /// What is inside is run once more, after this long.
+    /// What is inside is run once more, after this long. Where the call has no attempt left (256 in
+    /// all, and as many runs), it is released instead and the outcome goes on outwards.
     Again(Duration),
 }
 

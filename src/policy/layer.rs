@@ -8,6 +8,7 @@
 use crate::breaker::BreakerLayer;
 use crate::bulkhead::BulkheadLayer;
 use crate::config::LayerConfig;
+use crate::custom::CustomLayer;
 use crate::fallback::FallbackLayer;
 use crate::frame::{Frame, Root};
 use crate::outcome::Outcome;
@@ -25,6 +26,7 @@ pub(crate) enum Layer {
     RateLimit(RateLimitLayer),
     Bulkhead(BulkheadLayer),
     Timeout(TimeoutLayer),
+    Custom(CustomLayer),
 }
 
 /// What a layer says to a call on its way in.
@@ -72,7 +74,7 @@ impl Layer {
             LayerConfig::Hedge(_) => unreachable!("wired with its layer"),
             LayerConfig::ConcurrencyLimit(_) => unreachable!("wired with its layer"),
             LayerConfig::ClientThrottle(_) => unreachable!("wired with its layer"),
-            LayerConfig::Custom(_) => unreachable!("wired with its layer"),
+            LayerConfig::Custom(c) => Self::Custom(CustomLayer::new(c, instances)),
         }
     }
 
@@ -85,6 +87,7 @@ impl Layer {
             Self::RateLimit(_) => "rate_limit",
             Self::Bulkhead(_) => "bulkhead",
             Self::Timeout(_) => "timeout",
+            Self::Custom(layer) => layer.name(),
         }
     }
 
@@ -114,6 +117,7 @@ impl Layer {
                 layer.admit(id, now, frame, env, out);
                 Descend::Pass
             }
+            Self::Custom(layer) => layer.admit(id, now, root, frame, env, out),
         }
     }
 
@@ -145,6 +149,7 @@ impl Layer {
                 layer.disarm(id, frame, out);
                 Ascend::Pass(outcome)
             }
+            Self::Custom(layer) => layer.record(id, now, outcome, root, frame, env, out),
         }
     }
 
@@ -156,6 +161,7 @@ impl Layer {
             Self::RateLimit(layer) => layer.fire(frame),
             Self::Bulkhead(layer) => layer.fire(frame),
             Self::Timeout(layer) => layer.fire(frame),
+            Self::Custom(layer) => layer.fire(root, frame),
         }
     }
 
@@ -182,6 +188,7 @@ impl Layer {
             Self::RateLimit(layer) => layer.release(id, frame, out),
             Self::Bulkhead(layer) => layer.release(id, frame, out),
             Self::Timeout(layer) => layer.disarm(id, frame, out),
+            Self::Custom(layer) => layer.release(id, now, frame, out),
         }
     }
 }

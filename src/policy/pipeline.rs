@@ -164,7 +164,11 @@ impl Pipeline {
     /// there will ever be, for layers that keep a state for each.
     ///
     /// # Panics
-    /// With more than 255 layers: there would be no timer for them.
+    /// With more than 255 layers: there would be no timer for them. When a [`Maker`] refuses the
+    /// configuration of its layer: whoever reads the configuration asks [`Maker::make`] before.
+    ///
+    /// [`Maker`]: crate::custom::Maker
+    /// [`Maker::make`]: crate::custom::Maker::make
     pub fn new(config: &PolicyConfig, instances: u32) -> Self {
         assert!(
             config.layers.len() <= usize::from(TimerId::MAX),
@@ -203,13 +207,18 @@ impl Pipeline {
     /// becomes half-open when a call finds its time up, not before. Costs one addition per layer.
     #[inline]
     pub fn breaker_state(&self) -> Option<(u32, u32)> {
-        self.layers.iter().fold(None, |sum, layer| match layer {
-            Layer::CircuitBreaker(breaker) => {
-                let (open, half_open) = sum.unwrap_or((0, 0));
-                let (more_open, more_half_open) = breaker.counts();
-                Some((open + more_open, half_open + more_half_open))
+        self.layers.iter().fold(None, |sum, layer| {
+            let counts = match layer {
+                Layer::CircuitBreaker(breaker) => Some(breaker.counts()),
+                Layer::Custom(custom) => custom.counts(),
+                _ => None,
+            };
+            match (sum, counts) {
+                (Some((open, half_open)), Some((more_open, more_half_open))) => {
+                    Some((open + more_open, half_open + more_half_open))
+                }
+                (sum, counts) => sum.or(counts),
             }
-            _ => sum,
         })
     }
 

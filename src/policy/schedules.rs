@@ -2,6 +2,7 @@
 //! every timer is accounted for, and nothing stays held.
 
 use crate::config::*;
+use crate::custom::erratic;
 use crate::layer::Layer;
 use crate::{Action, Actions, Env, Frame, Outcome, OutcomeSet, Pipeline, TimerId, Token};
 use clock::{Duration, Instant};
@@ -379,6 +380,7 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
                 })
             }
         ),
+        scope().prop_map(erratic::layer),
         span().prop_map(|d| LayerConfig::Timeout(Span::Constant(d))),
         (0u32..40).prop_map(|source| LayerConfig::Timeout(Span::Sampled(source))),
     ]
@@ -397,6 +399,7 @@ proptest! {
             .iter()
             .map(|layer| match layer {
                 LayerConfig::Retry(retry) => u64::from(retry.attempts),
+                LayerConfig::Custom(_) => erratic::RUNS,
                 _ => 1,
             })
             .product();
@@ -429,6 +432,7 @@ proptest! {
             match layer {
                 Layer::Bulkhead(bulkhead) => prop_assert!(bulkhead.is_idle()),
                 Layer::CircuitBreaker(breaker) => prop_assert!(breaker.is_idle()),
+                Layer::Custom(custom) => prop_assert_eq!(custom.counts(), Some((0, 0))),
                 _ => {}
             }
         }

@@ -31,6 +31,11 @@ impl<T: Clone> Scoped<T> {
         ((target as usize) < self.states.len()).then_some(target)
     }
 
+    /// How many states there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.states.len() as u32
+    }
+
     #[inline]
     pub(crate) fn get(&mut self, index: u32) -> &mut T {
         &mut self.states[index as usize]
