@@ -64,6 +64,7 @@ pub use outcome::{Outcome, OutcomeSet};
 pub use outlier::OutlierDetector;
 pub use pipeline::{Action, Actions, Attempt, Env, Pipeline, Pushback, Sink, TimerId, Token};
 pub use queue::{Popped, Queue, Verdict};
+pub use rate_limit::{KeyedRateLimiter, RateLimiter};
 pub use rejected::Rejected;
 pub use retry_budget::RetryBudget;
 pub use token_bucket::TokenBucket;

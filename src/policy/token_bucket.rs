@@ -1,51 +1,26 @@
 //! Token bucket, exact: no fraction of a token is lost between calls.
 //!
-//! Kept as one number, the theoretical arrival time of the generic cell rate algorithm (ITU-T
-//! I.371): when the bucket will be full again. A call moves it on by the time that one token takes
-//! to flow in, and conforms as long as it stays within `burst - 1` tokens of now. A rate is a float,
-//! so a whole number times a power of two; times are counted in the fraction of a nanosecond that
-//! makes both a nanosecond and the time of a token whole numbers, and nothing is ever rounded.
+//! This is the bucket alone, for those who need nothing else; [`crate::RateLimiter`] has it too, with
+//! turns that can be given back.
 
+use crate::rate_limit::{Cells, Meter, refusal};
 use crate::rejected::Rejected;
-use clock::{Duration, Instant, SECOND};
+use clock::{Duration, Instant};
 
 /// A bucket into which tokens flow at a rate, up to a burst; it starts full.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
-    flow: Flow,
-    /// How far ahead of now the full time may lie for a token to be there: the time of `burst - 1`
-    /// tokens.
-    tolerance: u128,
-    /// When the bucket will be full again.
+    cells: Cells,
     full_at: u128,
-}
-
-/// A rate as a quotient: a token takes `token / nanosecond` nanoseconds.
-#[derive(Clone, Copy, Debug)]
-struct Flow {
-    /// Units of time in a nanosecond, 1 to 2^60.
-    nanosecond: u64,
-    /// Units of time in which a token flows in, up to 2^100.
-    token: u128,
 }
 
 impl TokenBucket {
     /// `rate` tokens a second, a rate of 0 (or less, or NaN) gives the burst and nothing after;
     /// `burst` tokens at most (below 1 taken as 1, and down to multiples of 2^-24).
     pub fn new(rate: f64, burst: f64) -> Self {
-        let flow = Flow::new(rate);
-        let spare = if burst > 1.0 { burst - 1.0 } else { 0.0 };
-        let whole = spare as u64;
-        let part = ((spare - whole as f64) * (1u64 << 24) as f64) as u32;
-        let tolerance = flow
-            .token
-            .saturating_mul(u128::from(whole))
-            .saturating_add((flow.token * u128::from(part)) >> 24);
-        Self {
-            flow,
-            tolerance,
-            full_at: 0,
-        }
+        let cells = Cells::new(rate, burst);
+        let full_at = cells.fresh();
+        Self { cells, full_at }
     }
 
     /// Takes a token.
@@ -66,87 +41,19 @@ impl TokenBucket {
     /// [`Rejected`] when the next token comes too late; nothing is taken.
     #[inline]
     pub fn reserve(&mut self, now: Instant, max_wait: Duration) -> Result<Instant, Rejected> {
-        let full_at = self.full_at.max(self.flow.units(now));
-        let earliest = full_at.saturating_sub(self.tolerance);
-        let at = if earliest <= self.flow.units(now) {
-            now
-        } else if earliest <= self.flow.units(now + max_wait) {
-            self.flow.instant(earliest)
-        } else {
-            let at = self.flow.instant(earliest);
-            return Err(Rejected {
-                retry_at: (at != Instant::NEVER).then_some(at),
-            });
-        };
-        self.full_at = full_at.saturating_add(self.flow.token);
-        Ok(at)
-    }
-}
-
-impl Flow {
-    /// The slowest rate that keeps all its binary digits is about a token in a day or, with few
-    /// digits, in centuries; below that the last ones are cut off.
-    const DIGITS_AFTER_POINT: i32 = 70;
-
-    fn new(rate: f64) -> Self {
-        const NEVER: Flow = Flow {
-            nanosecond: 1,
-            token: 1 << 66,
-        };
-        const UNBOUNDED: Flow = Flow {
-            nanosecond: 1,
-            token: 0,
-        };
-        if rate.is_nan() || rate <= 0.0 {
-            return NEVER;
+        let turn = self.cells.turn(&self.full_at, now);
+        if turn > now + max_wait || turn == Instant::NEVER {
+            return Err(refusal(turn, max_wait, Instant::ZERO));
         }
-        if rate >= (1u64 << 60) as f64 {
-            return UNBOUNDED;
-        }
-        // rate = digits * 2^exponent
-        let bits = rate.to_bits();
-        let mantissa = bits & ((1 << 52) - 1);
-        let (mut digits, mut exponent) = match (bits >> 52) as i32 {
-            0 => (mantissa, -1074),
-            biased => (mantissa | 1 << 52, biased - 1075),
-        };
-        let zeros = digits.trailing_zeros();
-        digits >>= zeros;
-        exponent += zeros as i32;
-        let lost = -exponent - Self::DIGITS_AFTER_POINT;
-        if lost > 0 {
-            digits = digits.checked_shr(lost as u32).unwrap_or(0);
-            exponent += lost;
-        }
-        match exponent {
-            _ if digits == 0 => NEVER,
-            // Below 2^60, as the rate is.
-            0.. => Self {
-                nanosecond: digits << exponent,
-                token: u128::from(SECOND),
-            },
-            _ => Self {
-                nanosecond: digits,
-                token: u128::from(SECOND) << -exponent,
-            },
-        }
-    }
-
-    #[inline]
-    fn units(self, t: Instant) -> u128 {
-        u128::from(t.as_nanos()) * u128::from(self.nanosecond)
-    }
-
-    /// The first whole nanosecond that is not before.
-    fn instant(self, units: u128) -> Instant {
-        let ns = units.div_ceil(u128::from(self.nanosecond));
-        u64::try_from(ns).map_or(Instant::NEVER, Instant::from_nanos)
+        self.cells.take(&mut self.full_at, now, turn);
+        Ok(turn)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clock::SECOND;
     use proptest::prelude::*;
 
     fn ns(n: u64) -> Instant {
@@ -206,11 +113,13 @@ mod tests {
         assert_eq!(bucket.reserve(ns(0), wait), Ok(ns(0)));
         assert_eq!(bucket.reserve(ns(0), wait), Ok(ns(SECOND)));
         assert_eq!(bucket.reserve(ns(0), wait), Ok(ns(2 * SECOND)));
-        let third = Some(ns(3 * SECOND));
+        // The next token comes after three seconds; who waits for two may ask after one.
+        let back = Some(ns(SECOND));
         assert_eq!(
             bucket.reserve(ns(0), wait),
-            Err(Rejected { retry_at: third })
+            Err(Rejected { retry_at: back })
         );
+        assert_eq!(bucket.reserve(ns(SECOND), wait), Ok(ns(3 * SECOND)));
     }
 
     #[test]

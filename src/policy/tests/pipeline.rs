@@ -351,12 +351,12 @@ fn a_rate_limit_lets_a_call_wait_for_its_token_or_refuses_it() {
     assert_eq!(s.start(0), [SetTimer(0, at(10))]);
     assert_eq!(s.start(0), [Finish(Outcome::Rejected)]);
     assert_eq!(s.fire(10, 1, 0), [Send(0)]);
-    // A token that was waited for in vain is gone.
+    // The turn of one who goes away is the next one's.
     assert_eq!(s.start(10), [SetTimer(0, at(20))]);
     let mut out = Actions::new();
     s.pipeline.abandon(at(11), 3, &mut s.calls[3], &mut out);
     assert_eq!(out.as_slice(), [CancelTimer(0)]);
-    assert_eq!(s.start(15), [SetTimer(0, at(30))]);
+    assert_eq!(s.start(15), [SetTimer(0, at(20))]);
 }
 
 #[test]
