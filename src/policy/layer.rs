@@ -7,6 +7,7 @@
 
 use crate::breaker::BreakerLayer;
 use crate::bulkhead::BulkheadLayer;
+use crate::concurrency::ConcurrencyLayer;
 use crate::config::LayerConfig;
 use crate::custom::CustomLayer;
 use crate::fallback::FallbackLayer;
@@ -25,6 +26,7 @@ pub(crate) enum Layer {
     CircuitBreaker(BreakerLayer),
     RateLimit(RateLimitLayer),
     Bulkhead(BulkheadLayer),
+    ConcurrencyLimit(ConcurrencyLayer),
     Timeout(TimeoutLayer),
     Custom(CustomLayer),
 }
@@ -72,7 +74,9 @@ impl Layer {
             LayerConfig::Bulkhead(c) => Self::Bulkhead(BulkheadLayer::new(c, instances)),
             LayerConfig::Timeout(span) => Self::Timeout(TimeoutLayer::new(*span)),
             LayerConfig::Hedge(_) => unreachable!("wired with its layer"),
-            LayerConfig::ConcurrencyLimit(_) => unreachable!("wired with its layer"),
+            LayerConfig::ConcurrencyLimit(c) => {
+                Self::ConcurrencyLimit(ConcurrencyLayer::new(c, instances))
+            }
             LayerConfig::ClientThrottle(_) => unreachable!("wired with its layer"),
             LayerConfig::Custom(c) => Self::Custom(CustomLayer::new(c, instances)),
         }
@@ -86,6 +90,7 @@ impl Layer {
             Self::CircuitBreaker(_) => "circuit_breaker",
             Self::RateLimit(_) => "rate_limit",
             Self::Bulkhead(_) => "bulkhead",
+            Self::ConcurrencyLimit(_) => "concurrency_limit",
             Self::Timeout(_) => "timeout",
             Self::Custom(layer) => layer.name(),
         }
@@ -113,6 +118,7 @@ impl Layer {
             Self::CircuitBreaker(layer) => layer.admit(now, root, frame, env),
             Self::RateLimit(layer) => layer.admit(id, now, root, frame, env, out),
             Self::Bulkhead(layer) => layer.admit(id, now, token, root, frame, env, out),
+            Self::ConcurrencyLimit(layer) => layer.admit(now, root, frame, env),
             Self::Timeout(layer) => {
                 layer.admit(id, now, frame, env, out);
                 Descend::Pass
@@ -145,6 +151,10 @@ impl Layer {
                 layer.release(id, frame, out);
                 Ascend::Pass(outcome)
             }
+            Self::ConcurrencyLimit(layer) => {
+                layer.record(now, outcome, frame);
+                Ascend::Pass(outcome)
+            }
             Self::Timeout(layer) => {
                 layer.disarm(id, frame, out);
                 Ascend::Pass(outcome)
@@ -156,7 +166,7 @@ impl Layer {
     #[inline]
     pub(crate) fn fire(&mut self, root: &mut Root<'_>, frame: &mut Frame) -> Fired {
         match self {
-            Self::Fallback(_) | Self::CircuitBreaker(_) => Fired::Stale,
+            Self::Fallback(_) | Self::CircuitBreaker(_) | Self::ConcurrencyLimit(_) => Fired::Stale,
             Self::Retry(layer) => layer.fire(root, frame),
             Self::RateLimit(layer) => layer.fire(frame),
             Self::Bulkhead(layer) => layer.fire(frame),
@@ -187,6 +197,7 @@ impl Layer {
             Self::CircuitBreaker(layer) => layer.release(now, frame),
             Self::RateLimit(layer) => layer.release(id, frame, out),
             Self::Bulkhead(layer) => layer.release(id, frame, out),
+            Self::ConcurrencyLimit(layer) => layer.release(frame),
             Self::Timeout(layer) => layer.disarm(id, frame, out),
             Self::Custom(layer) => layer.release(id, now, frame, out),
         }

@@ -25,11 +25,13 @@
 //! # Ok::<(), stormglass_policy::Rejected>(())
 //! ```
 
+mod admission;
 mod backoff;
 pub mod balance;
 mod breaker;
 mod bulkhead;
 mod codel;
+mod concurrency;
 pub mod config;
 pub mod custom;
 mod degrade;
@@ -54,10 +56,12 @@ mod token_bucket;
 mod vectors;
 mod window;
 
+pub use admission::{Admission, Admitted, Arriving};
 pub use balance::{Balancer, Usable};
 pub use breaker::{BreakerState, CircuitBreaker, Permit};
 pub use bulkhead::{Bulkhead, BulkheadAdmission, BulkheadTicket, Left};
 pub use codel::Codel;
+pub use concurrency::{ConcurrencyLimit, Held};
 pub use degrade::Degrader;
 pub use frame::Frame;
 pub use outcome::{Outcome, OutcomeSet};

@@ -321,6 +321,37 @@ fn window() -> impl Strategy<Value = Window> {
     ]
 }
 
+fn concurrency() -> impl Strategy<Value = ConcurrencyAlgorithm> {
+    prop_oneof![
+        (0u32..4).prop_map(ConcurrencyAlgorithm::Fixed),
+        (1u32..4, span()).prop_map(|(initial, timeout)| ConcurrencyAlgorithm::Aimd {
+            initial,
+            min: 1,
+            max: 5,
+            backoff: 0.5,
+            timeout,
+        }),
+        (1u32..4).prop_map(|initial| ConcurrencyAlgorithm::Vegas {
+            initial,
+            max: 5,
+            alpha: None,
+            beta: None,
+            smoothing: 1.0,
+        }),
+        (span(), span()).prop_map(|(sample_interval, min_rtt_interval)| {
+            ConcurrencyAlgorithm::Gradient {
+                sample_interval,
+                min_rtt_interval,
+                min_rtt_requests: 3,
+                min_concurrency: 1,
+                max_concurrency: 5,
+                buffer: 0.25,
+                quantile: 0.5,
+            }
+        }),
+    ]
+}
+
 fn layer() -> impl Strategy<Value = LayerConfig> {
     let slow = proptest::option::of((span(), 0.0..1.0f64));
     prop_oneof![
@@ -381,6 +412,9 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
             }
         ),
         scope().prop_map(erratic::layer),
+        (concurrency(), scope()).prop_map(|(algorithm, scope)| {
+            LayerConfig::ConcurrencyLimit(ConcurrencyConfig { algorithm, scope })
+        }),
         span().prop_map(|d| LayerConfig::Timeout(Span::Constant(d))),
         (0u32..40).prop_map(|source| LayerConfig::Timeout(Span::Sampled(source))),
     ]
@@ -433,6 +467,7 @@ proptest! {
                 Layer::Bulkhead(bulkhead) => prop_assert!(bulkhead.is_idle()),
                 Layer::CircuitBreaker(breaker) => prop_assert!(breaker.is_idle()),
                 Layer::Custom(custom) => prop_assert_eq!(custom.counts(), Some((0, 0))),
+                Layer::ConcurrencyLimit(limit) => prop_assert!(limit.is_idle()),
                 _ => {}
             }
         }

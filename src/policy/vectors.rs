@@ -37,11 +37,6 @@ const NOT_RUN: &[&str] = &[
     "polly-jitter",
     "envoy-retry-budget",
     "r4j-ratelimiter-reserve",
-    "vegas-increase",
-    "vegas-decrease",
-    "vegas-hold",
-    "vegas-large",
-    "aimd",
 ];
 
 #[test]

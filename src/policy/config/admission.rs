@@ -43,7 +43,7 @@ pub struct PriorityConfig {
     pub decrease: f64,
     /// How much more after a good one, 0..1; 0.01.
     pub increase: f64,
-    /// Levels within one priority, told apart by the request's key; 128.
+    /// Levels within one priority, told apart by the request's key, at most 4096; 128.
     pub user_levels: u32,
 }
 

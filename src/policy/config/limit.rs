@@ -165,6 +165,46 @@ pub enum ConcurrencyAlgorithm {
     },
 }
 
+impl ConcurrencyAlgorithm {
+    /// AIMD with its defaults.
+    pub const AIMD: Self = Self::Aimd {
+        initial: 20,
+        min: 20,
+        max: 200,
+        backoff: 0.9,
+        timeout: Duration::from_secs(5),
+    };
+    /// Vegas with its defaults; the one that Netflix's limiters take when none is named.
+    pub const VEGAS: Self = Self::Vegas {
+        initial: 20,
+        max: 1000,
+        alpha: None,
+        beta: None,
+        smoothing: 1.0,
+    };
+    /// Gradient2 with its defaults.
+    pub const GRADIENT2: Self = Self::Gradient2 {
+        initial: 20,
+        min: 20,
+        max: 200,
+        queue: 4,
+        smoothing: 0.2,
+        long_window: 600,
+        tolerance: 1.5,
+    };
+    /// Envoy's gradient controller with its defaults. Envoy has none for its two intervals; these
+    /// are those of the example in its documentation.
+    pub const GRADIENT: Self = Self::Gradient {
+        sample_interval: Duration::from_millis(100),
+        min_rtt_interval: Duration::from_secs(60),
+        min_rtt_requests: 50,
+        min_concurrency: 3,
+        max_concurrency: 1000,
+        buffer: 0.25,
+        quantile: 0.5,
+    };
+}
+
 /// Client-side throttling (Google SRE book, ch. 21): a call is refused with probability
 /// `max(0, (requests - k * accepts) / (requests + 1))` over the last `window`.
 #[derive(Clone, Copy, PartialEq, Debug)]
