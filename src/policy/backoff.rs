@@ -37,13 +37,13 @@ pub(crate) fn base(backoff: Backoff, n: u32) -> Duration {
     }
 }
 
-/// The delay before retry `n` (from 1). `previous` is the delay before the retry that came before
-/// this one, `None` for the first; only decorrelated jitter looks at it.
+/// The delay before retry `n` (from 1). `memory` is the jitter's own, from one retry of a call to the
+/// next; for the first it is not looked at.
 pub(crate) fn delay(
     backoff: Backoff,
     jitter: Jitter,
     n: u32,
-    previous: Option<Duration>,
+    memory: &mut u64,
     random: &mut impl FnMut() -> u64,
 ) -> Duration {
     match jitter {
@@ -53,20 +53,97 @@ pub(crate) fn delay(
             let whole = base(backoff, n);
             uniform(Duration::from_nanos(whole.as_nanos() / 2), whole, random)
         }
+        Jitter::Ratio(ratio) => around(base(backoff, n), ratio, random),
         Jitter::Decorrelated => {
             let (initial, max) = bounds(backoff);
-            let high = previous.unwrap_or(initial).saturating_mul(3).max(initial);
-            uniform(initial, high, random).min(max)
+            let previous = if n > 1 {
+                Duration::from_nanos(*memory)
+            } else {
+                initial
+            };
+            let high = previous.saturating_mul(3).max(initial);
+            let drawn = uniform(initial, high, random).min(max);
+            *memory = drawn.as_nanos();
+            drawn
         }
-        Jitter::Polly => unreachable!("wired with its policy"),
-        Jitter::Ratio(ratio) => {
-            let whole = base(backoff, n);
-            uniform(
-                whole.mul_f64(1.0 - ratio),
-                whole.mul_f64(1.0 + ratio),
-                random,
-            )
-        }
+        Jitter::Polly => polly(backoff, n, memory, random),
+    }
+}
+
+/// Polly's jitter of a constant or linear back-off.
+const POLLY_RATIO: f64 = 0.25;
+
+/// The medians of Polly's exponential jitter fall near `initial * 2^(n-1)` for that.
+const POLLY_SCALE: f64 = 1.0 / 1.4;
+
+/// `RetryHelper.cs` of Polly v8. The most is applied to what is drawn, not drawn around; `memory` is
+/// the formula's last value. There, delays are cut to whole ticks of 100 ns.
+fn polly(backoff: Backoff, n: u32, memory: &mut u64, random: &mut impl FnMut() -> u64) -> Duration {
+    let (initial, max) = bounds(backoff);
+    let Backoff::Exponential { .. } = backoff else {
+        return around(base(unbounded(backoff), n), POLLY_RATIO, random).min(max);
+    };
+    if initial.is_zero() {
+        return initial;
+    }
+    let previous = if n > 1 { f64::from_bits(*memory) } else { 0.0 };
+    // 53 bits, as many as a float in 0..1 has.
+    let share = (random() >> 11) as f64 / (1u64 << 53) as f64;
+    let t = f64::from(n.saturating_sub(1)) + share;
+    let next = libm::exp2(t) * libm::tanh(libm::sqrt(4.0 * t));
+    *memory = next.to_bits();
+    if next.is_infinite() {
+        return max;
+    }
+    let delay = (next - previous) * POLLY_SCALE * initial.as_nanos() as f64;
+    Duration::from_nanos_f64(delay).min(max)
+}
+
+/// Uniform on `[b(1-r), b(1+r)]`.
+fn around(whole: Duration, ratio: f64, random: &mut impl FnMut() -> u64) -> Duration {
+    uniform(
+        whole.mul_f64(1.0 - ratio),
+        whole.mul_f64(1.0 + ratio),
+        random,
+    )
+}
+
+/// The same back-off from another first delay.
+pub(crate) fn starting_at(backoff: Backoff, first: Duration) -> Backoff {
+    match backoff {
+        Backoff::Constant(_) => Backoff::Constant(first),
+        Backoff::Linear { increment, max, .. } => Backoff::Linear {
+            initial: first,
+            increment,
+            max,
+        },
+        Backoff::Exponential { factor, max, .. } => Backoff::Exponential {
+            initial: first,
+            factor,
+            max,
+        },
+    }
+}
+
+/// The same back-off without a most.
+fn unbounded(backoff: Backoff) -> Backoff {
+    let most = Duration::MAX;
+    match backoff {
+        Backoff::Constant(_) => backoff,
+        Backoff::Linear {
+            initial, increment, ..
+        } => Backoff::Linear {
+            initial,
+            increment,
+            max: most,
+        },
+        Backoff::Exponential {
+            initial, factor, ..
+        } => Backoff::Exponential {
+            initial,
+            factor,
+            max: most,
+        },
     }
 }
 
@@ -144,8 +221,12 @@ mod tests {
     #[test]
     fn the_ends_of_a_jitter_are_reached() {
         let backoff = Backoff::Constant(ms(100));
-        let ends = |jitter, previous| {
-            let at = |bits: u64| delay(backoff, jitter, 2, previous, &mut || bits);
+        let ends = |jitter, previous: Option<Duration>| {
+            let n = if previous.is_some() { 2 } else { 1 };
+            let at = |bits: u64| {
+                let mut memory = previous.unwrap_or_default().as_nanos();
+                delay(backoff, jitter, n, &mut memory, &mut || bits)
+            };
             (at(0), at(u64::MAX))
         };
         assert_eq!(ends(Jitter::None, None), (ms(100), ms(100)));
@@ -164,8 +245,8 @@ mod tests {
         let drawn = delay(
             exponential(2.0, ms(150)),
             Jitter::Decorrelated,
-            2,
-            None,
+            1,
+            &mut 0,
             &mut || u64::MAX,
         );
         assert_eq!(drawn, ms(150));
@@ -176,7 +257,7 @@ mod tests {
         fn a_delay_lies_where_its_formula_says(n in 1u32..300, bits: u64, ratio in 0.0..=1.0f64) {
             let backoff = exponential(1.7, ms(5_000));
             let whole = base(backoff, n).as_nanos() as f64;
-            let drawn = |jitter| delay(backoff, jitter, n, None, &mut || bits).as_nanos() as f64;
+            let drawn = |jitter| delay(backoff, jitter, n, &mut 0, &mut || bits).as_nanos() as f64;
             prop_assert!(drawn(Jitter::Full) <= whole);
             prop_assert!((whole / 2.0 - 1.0..=whole).contains(&drawn(Jitter::Equal)));
             let spread = drawn(Jitter::Ratio(ratio));

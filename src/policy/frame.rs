@@ -41,6 +41,12 @@ impl Root<'_> {
         self.0.state & SENT <= u32::from(Attempt::MAX)
     }
 
+    /// How many attempts were sent, 0..=256.
+    #[inline]
+    pub(crate) fn sent(&self) -> u16 {
+        (self.0.state & SENT) as u16
+    }
+
     /// Ends the attempt that is out, if it is this one.
     #[inline]
     pub(crate) fn end(&mut self, attempt: Attempt) -> bool {

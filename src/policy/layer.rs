@@ -60,6 +60,8 @@ pub(crate) enum Fired {
     Stale,
     /// The call may go on inwards.
     Descend,
+    /// The call stays here, until this layer's timer fires again.
+    Wait,
     /// What is inside is given up, and this outcome goes outwards.
     GiveUp(Outcome),
 }
@@ -111,10 +113,7 @@ impl Layer {
     ) -> Descend {
         match self {
             Self::Fallback(_) => Descend::Pass,
-            Self::Retry(layer) => {
-                layer.admit(now, frame);
-                Descend::Pass
-            }
+            Self::Retry(layer) => layer.admit(id, now, root, frame, out),
             Self::CircuitBreaker(layer) => layer.admit(now, root, frame, env),
             Self::RateLimit(layer) => layer.admit(id, now, root, frame, env, out),
             Self::Bulkhead(layer) => layer.admit(id, now, token, root, frame, env, out),
@@ -164,10 +163,17 @@ impl Layer {
     }
 
     #[inline]
-    pub(crate) fn fire(&mut self, root: &mut Root<'_>, frame: &mut Frame) -> Fired {
+    pub(crate) fn fire(
+        &mut self,
+        id: TimerId,
+        now: Instant,
+        root: &mut Root<'_>,
+        frame: &mut Frame,
+        out: &mut impl Sink,
+    ) -> Fired {
         match self {
             Self::Fallback(_) | Self::CircuitBreaker(_) | Self::ConcurrencyLimit(_) => Fired::Stale,
-            Self::Retry(layer) => layer.fire(root, frame),
+            Self::Retry(layer) => layer.fire(id, now, root, frame, out),
             Self::RateLimit(layer) => layer.fire(frame),
             Self::Bulkhead(layer) => layer.fire(frame),
             Self::Timeout(layer) => layer.fire(frame),

@@ -25,6 +25,7 @@
 //! # Ok::<(), stormglass_policy::Rejected>(())
 //! ```
 
+mod adaptive;
 mod admission;
 mod backoff;
 pub mod balance;
@@ -56,6 +57,7 @@ mod token_bucket;
 mod vectors;
 mod window;
 
+pub use adaptive::AdaptiveRateLimiter;
 pub use admission::{Admission, Admitted, Arriving};
 pub use balance::{Balancer, Usable};
 pub use breaker::{BreakerState, CircuitBreaker, Permit};
@@ -70,5 +72,5 @@ pub use pipeline::{Action, Actions, Attempt, Env, Pipeline, Pushback, Sink, Time
 pub use queue::{Popped, Queue, Verdict};
 pub use rate_limit::{KeyedRateLimiter, RateLimiter};
 pub use rejected::Rejected;
-pub use retry_budget::RetryBudget;
+pub use retry_budget::{Held, RetryBudget};
 pub use token_bucket::TokenBucket;

@@ -25,8 +25,8 @@ pub trait Env {
     fn key(&mut self) -> u64 {
         0
     }
-    /// What the server said with the failure that the pipeline hears of just now; asked at most
-    /// once for each.
+    /// What the server said with the failure that the pipeline hears of just now; asked at
+    /// most once by each layer that heeds it. Nothing, unless that is [`Pipeline::on_attempt_end`].
     fn pushback(&mut self) -> Pushback {
         Pushback::None
     }
@@ -268,8 +268,8 @@ impl Pipeline {
             return;
         };
         let (root, frames) = call.split_first_mut().expect("a call has frames");
-        match layer.fire(&mut Root(root), &mut frames[at]) {
-            Fired::Stale => {}
+        match layer.fire(timer, now, &mut Root(root), &mut frames[at], out) {
+            Fired::Stale | Fired::Wait => {}
             Fired::Descend => self.down(now, token, call, at + 1, env, out),
             Fired::GiveUp(outcome) => {
                 self.give_up(now, call, at + 1, out);

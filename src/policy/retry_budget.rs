@@ -1,221 +1,217 @@
 //! What bounds the retries over all calls, so that a failing callee is not hit with many times the
 //! load that made it fail.
 //!
-//! Two budgets of the field. The ratio is Finagle's `RetryBudget` (and tower's `TpsBudget`): calls
-//! pay in, retries draw out, both are forgotten after a while, and a reserve is always there. The
-//! tokens are those of the AWS SDKs: retries draw out, successes pay back.
+//! Five budgets of the field, one file each, behind one set of words: a call starts, an attempt of
+//! it fails, a further one is asked for, the call ends or goes away. Each budget listens to those
+//! words that it needs. Who asks (a retry after a failure, a hedge before one) is not its concern.
+
+mod aws;
+mod envoy;
+mod grpc;
+mod ratio;
+mod tokens;
 
 use crate::config;
-use crate::slices::Slices;
+use crate::outcome::Outcome;
+use aws::Aws;
 use clock::Instant;
+use envoy::Envoy;
+use grpc::Grpc;
+use ratio::Ratio;
+use tokens::Tokens;
 
-/// Bounds retries over many calls. Stand-alone: [`deposit`](Self::deposit) when a call starts,
-/// [`withdraw`](Self::withdraw) before each retry, [`success`](Self::success) when a call succeeds.
+/// Bounds retries, or hedges, over many calls.
+///
+/// Stand-alone, every call goes like this:
+/// ```
+/// use clock::Instant;
+/// use stormglass_policy::{Held, Outcome, RetryBudget, config};
+///
+/// let mut budget = RetryBudget::new(config::RetryBudget::Envoy { share: 0.2, min_concurrency: 3 });
+/// let now = Instant::ZERO;
+///
+/// let mut held = Held::default(); // kept with the call
+/// budget.call_started(now);
+/// // The first attempt failed, in a way that is retried on:
+/// budget.attempt_failed();
+/// let end = if budget.withdraw(now, Some(Outcome::Error), &mut held) {
+///     // … one more attempt, which succeeds
+///     Outcome::Success
+/// } else {
+///     Outcome::Error
+/// };
+/// budget.call_ended(end, held);
+/// ```
 #[derive(Clone, Debug)]
 pub struct RetryBudget(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Ratio {
-        /// Paid in by each call, in fractions of [`ONE`] retry.
-        deposit: i64,
-        /// What may be drawn beyond what was paid in.
-        reserve: i64,
-        /// Paid in less drawn out, over the last time-to-live.
-        balance: Slices<i64>,
-    },
-    Tokens {
-        capacity: f64,
-        cost: f64,
-        refund: f64,
-        tokens: f64,
-    },
+    Ratio(Ratio),
+    Tokens(Tokens),
+    Grpc(Grpc),
+    Aws(Aws),
+    Envoy(Envoy),
 }
 
-/// One retry in fixed point: the sums stay exact whatever the order, and hold the deposits of half a
-/// million million calls.
-const ONE: i64 = 1 << 24;
+/// What one call holds of a budget, to be kept with the call from its start to its end; nothing by
+/// default. It belongs to the budget that wrote it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Held(u8);
 
-/// The steps in which deposits are forgotten, as many as in Finagle.
-const STEPS: u32 = 10;
+impl Held {
+    /// What the latest further attempt was paid by: two bits of the AWS quota's.
+    const PAID: u8 = 0b0011;
+    /// A further attempt of this call counts among those in flight.
+    const RETRYING: u8 = 0b0100;
+    /// The call waits, and does not count among those in flight.
+    const PAUSED: u8 = 0b1000;
+
+    /// For a frame; below 16.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// Sets the flag; false when it was set.
+    fn set(&mut self, flag: u8) -> bool {
+        let new = self.0 & flag == 0;
+        self.0 |= flag;
+        new
+    }
+
+    /// Clears the flag; false when it was clear.
+    fn clear(&mut self, flag: u8) -> bool {
+        let was = self.0 & flag != 0;
+        self.0 &= !flag;
+        was
+    }
+}
 
 impl RetryBudget {
-    /// A budget in its first state: nothing paid in, or all tokens there.
+    /// A budget in its first state: nothing paid in, all tokens there, nobody in flight.
     pub fn new(config: config::RetryBudget) -> Self {
+        use config::RetryBudget as Config;
         Self(match config {
-            config::RetryBudget::Ratio {
+            Config::Ratio {
                 ratio,
                 min_per_second,
                 ttl,
-            } => Kind::Ratio {
-                // Upwards, so that ten calls at 0.1 are worth one retry; more by 2^-24 at most.
-                deposit: (ratio.max(0.0) * ONE as f64).ceil() as i64,
-                // Half the range at most: sums can't overflow.
-                reserve: ((min_per_second.max(0.0) * ttl.as_secs_f64() * ONE as f64) as i64)
-                    .min(i64::MAX / 2),
-                balance: Slices::new(ttl, STEPS),
-            },
-            config::RetryBudget::Grpc { .. }
-            | config::RetryBudget::Aws { .. }
-            | config::RetryBudget::Envoy { .. } => unreachable!("wired with its policy"),
-            config::RetryBudget::Tokens {
+            } => Kind::Ratio(Ratio::new(ratio, min_per_second, ttl)),
+            Config::Tokens {
                 capacity,
                 cost,
                 refund,
-            } => Kind::Tokens {
+            } => Kind::Tokens(Tokens::new(capacity, cost, refund)),
+            Config::Grpc {
+                max_tokens,
+                token_ratio,
+            } => Kind::Grpc(Grpc::new(max_tokens, token_ratio)),
+            Config::Aws {
                 capacity,
                 cost,
-                refund,
-                tokens: capacity,
-            },
+                timeout_cost,
+                throttled_cost,
+            } => Kind::Aws(Aws::new(capacity, [cost, timeout_cost, throttled_cost])),
+            Config::Envoy {
+                share,
+                min_concurrency,
+            } => Kind::Envoy(Envoy::new(share, min_concurrency)),
         })
     }
 
-    /// A call starts.
+    /// A call starts, and with it its first attempt.
     #[inline]
-    pub fn deposit(&mut self, now: Instant) {
-        if let Kind::Ratio {
-            deposit, balance, ..
-        } = &mut self.0
-        {
-            balance.add(now, *deposit);
-        }
-    }
-
-    /// Draws one retry; false, and nothing drawn, when there is none left.
-    pub fn withdraw(&mut self, now: Instant) -> bool {
+    pub fn call_started(&mut self, now: Instant) {
         match &mut self.0 {
-            Kind::Ratio {
-                reserve, balance, ..
-            } => {
-                let enough = balance.sum(now) + *reserve >= ONE;
-                if enough {
-                    balance.add(now, -ONE);
-                }
-                enough
-            }
-            Kind::Tokens { cost, tokens, .. } => {
-                let enough = *tokens >= *cost;
-                if enough {
-                    *tokens -= *cost;
-                }
-                enough
-            }
+            Kind::Ratio(budget) => budget.deposit(now),
+            Kind::Envoy(budget) => budget.call_started(),
+            Kind::Tokens(_) | Kind::Grpc(_) | Kind::Aws(_) => {}
         }
     }
 
-    /// A call succeeded.
+    /// An attempt failed in a way after which further ones are made (`retry_on`, `hedge_on`), or its
+    /// server said "never". To be said whether or not a further attempt is asked for, and before.
     #[inline]
-    pub fn success(&mut self) {
-        if let Kind::Tokens {
-            capacity,
-            refund,
-            tokens,
-            ..
-        } = &mut self.0
-        {
-            *tokens = (*tokens + *refund).min(*capacity);
+    pub fn attempt_failed(&mut self) {
+        if let Kind::Grpc(budget) = &mut self.0 {
+            budget.failed();
         }
     }
 
-    /// What is left: retries of a ratio budget (its reserve included), tokens of a token budget.
+    /// Draws one further attempt for the call; false, and nothing drawn, when there is none left.
+    ///
+    /// `failure` is what the callee said and what is now answered by another attempt; `None` for an
+    /// attempt that no answer of the callee's caused: a hedge, or a retry after a refusal of the
+    /// caller's own limits.
+    pub fn withdraw(&mut self, now: Instant, failure: Option<Outcome>, held: &mut Held) -> bool {
+        match &mut self.0 {
+            Kind::Ratio(budget) => budget.withdraw(now),
+            Kind::Tokens(budget) => budget.withdraw(),
+            Kind::Grpc(budget) => budget.is_above_threshold(),
+            Kind::Aws(budget) => budget.withdraw(failure, held),
+            Kind::Envoy(budget) => budget.withdraw(held),
+        }
+    }
+
+    /// The call has no attempt out from now on: it backs off. Only Envoy's budget listens, which
+    /// counts the load on the callee; who does not say it is taken to be in flight until the end.
+    pub fn pause(&mut self, held: &mut Held) {
+        if let Kind::Envoy(budget) = &mut self.0 {
+            budget.pause(held);
+        }
+    }
+
+    /// The call goes on after a [`pause`](Self::pause).
+    pub fn resume(&mut self, held: &mut Held) {
+        if let Kind::Envoy(budget) = &mut self.0 {
+            budget.resume(held);
+        }
+    }
+
+    /// A call that started ends with an outcome.
+    #[inline]
+    pub fn call_ended(&mut self, outcome: Outcome, held: Held) {
+        match &mut self.0 {
+            Kind::Tokens(budget) if outcome.is_success() => budget.success(),
+            Kind::Grpc(budget) if outcome.is_success() => budget.succeeded(),
+            Kind::Aws(budget) if outcome.is_success() => budget.success(held),
+            Kind::Envoy(budget) => budget.call_ended(held),
+            Kind::Ratio(_) | Kind::Tokens(_) | Kind::Grpc(_) | Kind::Aws(_) => {}
+        }
+    }
+
+    /// A call that started goes away without an outcome.
+    pub fn call_given_up(&mut self, held: Held) {
+        if let Kind::Envoy(budget) = &mut self.0 {
+            budget.call_ended(held);
+        }
+    }
+
+    /// What is left: retries of a ratio (its reserve included) and of Envoy's concurrency, tokens of
+    /// the others.
     pub fn balance(&mut self, now: Instant) -> f64 {
         match &mut self.0 {
-            Kind::Ratio {
-                reserve, balance, ..
-            } => (balance.sum(now) + *reserve) as f64 / ONE as f64,
-            Kind::Tokens { tokens, .. } => *tokens,
+            Kind::Ratio(budget) => budget.balance(now),
+            Kind::Tokens(budget) => budget.balance(),
+            Kind::Grpc(budget) => budget.balance(),
+            Kind::Aws(budget) => budget.balance(),
+            Kind::Envoy(budget) => budget.balance(),
+        }
+    }
+
+    /// Whether no call is counted any more.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        match &self.0 {
+            Kind::Envoy(budget) => budget.is_idle(),
+            _ => true,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clock::Duration;
-    use proptest::prelude::*;
-
-    fn ratio(ratio: f64, min_per_second: f64) -> RetryBudget {
-        let ttl = Duration::from_secs(10);
-        RetryBudget::new(config::RetryBudget::Ratio {
-            ratio,
-            min_per_second,
-            ttl,
-        })
-    }
-
-    fn at(s: u64) -> Instant {
-        Instant::ZERO + Duration::from_secs(s)
-    }
-
-    #[test]
-    fn five_calls_pay_for_one_retry_at_a_fifth() {
-        let mut budget = ratio(0.2, 0.0);
-        assert!(!budget.withdraw(at(0)));
-        for _ in 0..5 {
-            assert!(!budget.withdraw(at(0)));
-            budget.deposit(at(0));
-        }
-        assert!(budget.withdraw(at(0)));
-        assert!(!budget.withdraw(at(0)));
-    }
-
-    #[test]
-    fn deposits_expire() {
-        let mut budget = ratio(1.0, 0.0);
-        budget.deposit(at(0));
-        assert_eq!(budget.balance(at(9)), 1.0);
-        assert_eq!(budget.balance(at(10)), 0.0);
-        assert!(!budget.withdraw(at(10)));
-    }
-
-    #[test]
-    fn the_reserve_is_there_without_calls_and_comes_back() {
-        let mut budget = ratio(0.0, 0.5);
-        assert_eq!((0..9).filter(|_| budget.withdraw(at(0))).count(), 5);
-        assert!(!budget.withdraw(at(9)));
-        assert_eq!((0..9).filter(|_| budget.withdraw(at(10))).count(), 5);
-    }
-
-    #[test]
-    fn tokens_start_full_and_successes_pay_back_up_to_the_capacity() {
-        let mut budget = RetryBudget::new(config::RetryBudget::Tokens {
-            capacity: 12.0,
-            cost: 5.0,
-            refund: 1.0,
-        });
-        budget.success();
-        assert_eq!(budget.balance(at(0)), 12.0);
-        assert!(budget.withdraw(at(0)) && budget.withdraw(at(0)));
-        assert!(!budget.withdraw(at(0)));
-        assert_eq!(budget.balance(at(0)), 2.0);
-        (0..3).for_each(|_| budget.success());
-        assert!(budget.withdraw(at(0)));
-        assert_eq!(budget.balance(at(0)), 0.0);
-    }
-
-    proptest! {
-        /// However calls and failures are spread: at most one ratio of a retry for each call, and
-        /// one reserve for each time-to-live that began.
-        #[test]
-        fn amplification_is_bounded(
-            share in 0.0..1.0f64,
-            min_per_second in 0.0..2.0f64,
-            bursts in prop::collection::vec((0u64..4_000, 0u32..20, 0u32..20), 1..80),
-        ) {
-            let mut budget = ratio(share, min_per_second);
-            let (mut now, mut calls, mut retries) = (Instant::ZERO, 0, 0);
-            for (pause, more, wanted) in bursts {
-                now += Duration::from_millis(pause);
-                for _ in 0..more {
-                    budget.deposit(now);
-                }
-                calls += more;
-                retries += (0..wanted).filter(|_| budget.withdraw(now)).count();
-            }
-            let lifetimes = (now.as_nanos() / 10_000_000_000 + 1) as f64;
-            let most = share * f64::from(calls) + lifetimes * min_per_second * 10.0;
-            prop_assert!(retries as f64 <= most + 1e-3, "{retries} of {most}");
-        }
-    }
-}
+mod tests;

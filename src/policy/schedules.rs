@@ -4,7 +4,7 @@
 use crate::config::*;
 use crate::custom::erratic;
 use crate::layer::Layer;
-use crate::{Action, Actions, Env, Frame, Outcome, OutcomeSet, Pipeline, TimerId, Token};
+use crate::{Action, Actions, Env, Frame, Outcome, OutcomeSet, Pipeline, Pushback, TimerId, Token};
 use clock::{Duration, Instant};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
@@ -29,6 +29,13 @@ impl Env for Dice {
     }
     fn sample(&mut self, source: u32) -> Duration {
         Duration::from_nanos(self.roll() % (u64::from(source) + 1))
+    }
+    fn pushback(&mut self) -> Pushback {
+        match self.roll() % 4 {
+            0 => Pushback::Never,
+            1 => Pushback::After(Duration::from_nanos(self.roll() % 60)),
+            _ => Pushback::None,
+        }
     }
     fn target(&mut self) -> u32 {
         // Now and then nobody.
@@ -287,6 +294,7 @@ fn jitter() -> impl Strategy<Value = Jitter> {
         Just(Jitter::Equal),
         Just(Jitter::Decorrelated),
         (0.0..1.0f64).prop_map(Jitter::Ratio),
+        Just(Jitter::Polly),
     ]
 }
 
@@ -307,7 +315,57 @@ fn budget() -> impl Strategy<Value = Option<RetryBudget>> {
                 refund
             }
         )),
+        (1.0..9.0f64, 0.001..2.0f64).prop_map(|(max_tokens, token_ratio)| Some(
+            RetryBudget::Grpc {
+                max_tokens,
+                token_ratio
+            }
+        )),
+        (0.0..30.0f64, 0.0..9.0f64, 0.0..9.0f64, 0.0..9.0f64).prop_map(
+            |(capacity, cost, timeout_cost, throttled_cost)| Some(RetryBudget::Aws {
+                capacity,
+                cost,
+                timeout_cost,
+                throttled_cost
+            })
+        ),
+        (0.0..1.0f64, 0u32..4).prop_map(|(share, min_concurrency)| Some(RetryBudget::Envoy {
+            share,
+            min_concurrency
+        })),
     ]
+}
+
+fn heed() -> impl Strategy<Value = Heed> {
+    prop_oneof![Just(Heed::Ignore), Just(Heed::Replace), Just(Heed::Clamp)]
+}
+
+fn retry() -> impl Strategy<Value = RetryConfig> {
+    let adaptive =
+        (0.0..1.0f64, 0.0..1.0f64).prop_map(|(beta, scale)| AdaptiveRate { beta, scale });
+    let second = (
+        heed(),
+        proptest::option::of(span()),
+        any::<bool>(),
+        proptest::option::weighted(0.2, adaptive),
+    );
+    let first = (1u32..5, backoff(), jitter(), outcomes(), budget());
+    (first, second).prop_map(
+        |(
+            (attempts, backoff, jitter, retry_on, budget),
+            (heed, throttled_initial, pause_when_exhausted, adaptive),
+        )| RetryConfig {
+            attempts,
+            backoff,
+            jitter,
+            retry_on,
+            budget,
+            heed,
+            throttled_initial,
+            pause_when_exhausted,
+            adaptive,
+        },
+    )
 }
 
 fn window() -> impl Strategy<Value = Window> {
@@ -356,18 +414,7 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
     let slow = proptest::option::of((span(), 0.0..1.0f64));
     prop_oneof![
         outcomes().prop_map(|on| LayerConfig::Fallback(FallbackConfig { on })),
-        (1u32..5, backoff(), jitter(), outcomes(), budget()).prop_map(
-            |(attempts, backoff, jitter, retry_on, budget)| {
-                LayerConfig::Retry(RetryConfig {
-                    attempts,
-                    backoff,
-                    jitter,
-                    retry_on,
-                    budget,
-                    ..RetryConfig::default()
-                })
-            }
-        ),
+        retry().prop_map(LayerConfig::Retry),
         (
             window(),
             0.0..1.0f64,
@@ -465,6 +512,7 @@ proptest! {
         for layer in &driver.pipeline.layers {
             match layer {
                 Layer::Bulkhead(bulkhead) => prop_assert!(bulkhead.is_idle()),
+                Layer::Retry(retry) => prop_assert!(retry.is_idle()),
                 Layer::CircuitBreaker(breaker) => prop_assert!(breaker.is_idle()),
                 Layer::Custom(custom) => prop_assert_eq!(custom.counts(), Some((0, 0))),
                 Layer::ConcurrencyLimit(limit) => prop_assert!(limit.is_idle()),

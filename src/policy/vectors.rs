@@ -12,7 +12,7 @@ use crate::config::*;
 use crate::layer::Layer;
 use crate::window::{Limits, Window as CallWindow};
 use crate::{
-    Action, Actions, BreakerState, CircuitBreaker, Codel, Env, Frame, Outcome, Pipeline,
+    Action, Actions, BreakerState, CircuitBreaker, Codel, Env, Frame, Held, Outcome, Pipeline,
     RetryBudget,
 };
 use clock::{Duration, Instant};
@@ -173,7 +173,7 @@ fn aws_standard(case: &Value) {
             panic!("it is a retry")
         };
         assert_eq!(
-            retry.balance(now),
+            retry.budget().expect("it has one").balance(now),
             number(&expected["retry_quota"]),
             "{}",
             case["id"]
@@ -202,9 +202,9 @@ fn shared_quota(case: &Value) {
     });
     for step in steps {
         if step["expected"]["outcome"] == "success" {
-            budget.success();
+            budget.call_ended(Outcome::Success, Held::default());
         } else {
-            assert!(budget.withdraw(now));
+            assert!(budget.withdraw(now, None, &mut Held::default()));
         }
         assert_eq!(
             budget.balance(now),
@@ -304,7 +304,7 @@ fn grpc_backoff(case: &Value) {
     };
     let mut half = || (number(&given["random"]) * 2f64.powi(64)) as u64;
     for (n, expected) in (1..).zip(case["steps"].as_array().expect("steps")) {
-        let delay = crate::backoff::delay(backoff, Jitter::Ratio(0.2), n, None, &mut half);
+        let delay = crate::backoff::delay(backoff, Jitter::Ratio(0.2), n, &mut 0, &mut half);
         assert_eq!(delay, ms(expected), "retry {n}");
     }
 }
@@ -338,8 +338,8 @@ fn finagle_budget(case: &Value) {
         let calls = given["n"].as_u64().expect("a count");
         let retries = (0..calls)
             .filter(|_| {
-                budget.deposit(Instant::ZERO);
-                budget.withdraw(Instant::ZERO)
+                budget.call_started(Instant::ZERO);
+                budget.withdraw(Instant::ZERO, None, &mut Held::default())
             })
             .count();
         assert!(

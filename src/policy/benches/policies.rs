@@ -4,8 +4,8 @@ use clock::{Duration, Instant};
 use divan::{Bencher, black_box};
 use stormglass_policy::config::*;
 use stormglass_policy::{
-    Action, Actions, Bulkhead, CircuitBreaker, Env, Frame, Outcome, Pipeline, RetryBudget, Sink,
-    TokenBucket,
+    Action, Actions, Bulkhead, CircuitBreaker, Env, Frame, Held, Outcome, Pipeline, RetryBudget,
+    Sink, TokenBucket,
 };
 
 fn main() {
@@ -116,8 +116,10 @@ fn retry_budget(bencher: Bencher<'_, '_>) {
     let mut ticks = Ticks(0);
     bencher.bench_local(|| {
         let now = ticks.next();
-        budget.deposit(black_box(now));
-        budget.withdraw(now)
+        budget.call_started(black_box(now));
+        let mut held = Held::default();
+        budget.withdraw(now, Some(Outcome::Error), &mut held);
+        held
     });
 }
 

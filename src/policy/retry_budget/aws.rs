@@ -1,0 +1,55 @@
+//! The AWS SDKs' retry quota (botocore's `retries/quota.py`, smithy-kotlin's
+//! `StandardRetryTokenBucket.kt`): a retry takes what the failure before it costs, and a success
+//! gives back what the call's last retry took.
+
+use super::Held;
+use crate::outcome::Outcome;
+
+/// What a success gives back when the call needed no retry.
+const NO_RETRY_INCREMENT: f64 = 1.0;
+
+#[derive(Clone, Debug)]
+pub(super) struct Aws {
+    capacity: f64,
+    /// After a failure of no special kind, a timeout, a throttling.
+    costs: [f64; 3],
+    tokens: f64,
+}
+
+impl Aws {
+    pub(super) fn new(capacity: f64, costs: [f64; 3]) -> Self {
+        Self {
+            capacity,
+            costs,
+            tokens: capacity,
+        }
+    }
+
+    pub(super) fn withdraw(&mut self, failure: Option<Outcome>, held: &mut Held) -> bool {
+        let kind = match failure {
+            Some(Outcome::Timeout) => 1,
+            Some(Outcome::Rejected) => 2,
+            _ => 0,
+        };
+        let cost = self.costs[kind];
+        let enough = self.tokens >= cost;
+        if enough {
+            self.tokens -= cost;
+            held.0 = held.0 & !Held::PAID | (kind as u8 + 1);
+        }
+        enough
+    }
+
+    #[inline]
+    pub(super) fn success(&mut self, held: Held) {
+        let refund = match held.0 & Held::PAID {
+            0 => NO_RETRY_INCREMENT,
+            paid => self.costs[usize::from(paid - 1)],
+        };
+        self.tokens = (self.tokens + refund).min(self.capacity);
+    }
+
+    pub(super) fn balance(&self) -> f64 {
+        self.tokens
+    }
+}
