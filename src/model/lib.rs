@@ -7,6 +7,7 @@
 
 mod cycles;
 mod distribution;
+mod experiment;
 mod faults;
 mod lint;
 mod moments;
@@ -31,6 +32,10 @@ mod types;
 mod workloads;
 mod yaml;
 
+pub use experiment::{
+    Axis, Constraint, Experiment, Order, Replications, Sampling, Until, experiment_schema,
+    load_experiment, read_experiment,
+};
 pub use lint::lint;
 pub use report::{Diagnostic, Location, Report};
 pub use schema::schema;

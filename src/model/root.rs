@@ -42,11 +42,8 @@ record! {
 /// Reads a model from a tree. It is one only if no problem was noted.
 pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<Model> {
     if let (Some(vary), None) = (tree.get("vary"), tree.get("services")) {
-        cx.problem(
-            vary.span,
-            "this is an experiment, not a model: sweeps are not supported yet",
-        )
-        .help("check or run the model that it names; `run --set PATH=VALUE` tries one setting");
+        cx.problem(vary.span, "this is an experiment, not a model")
+            .help("`stormglass sweep` runs it; or check and run the model that it names");
         return None;
     }
     let root = Root::read(tree, cx)?;

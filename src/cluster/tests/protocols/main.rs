@@ -61,7 +61,10 @@ fn retry_strategies() {
         let (failing, policy) = truth.parameters.split_once(' ').expect("two words");
         let failing = failing.strip_prefix("p=").expect("a probability");
         let sets = [
-            ("services.server.endpoints.handle.0.fail", failing.to_owned()),
+            (
+                "services.server.endpoints.handle.0.fail",
+                failing.to_owned(),
+            ),
             ("services.clients.endpoints.ask.0.policy", policy.to_owned()),
         ];
         let runs = run("retries", "clients->server.handle", &sets);
@@ -76,11 +79,26 @@ fn hedged_fan_out() {
     let truth = find("hedge", |_| true);
     let mut off = Vec::new();
     let edge = "front->leaf.serve";
-    let policy = |name: &str| ("services.front.endpoints.ask.0.parallel.0.0.policy", name.into());
+    let policy = |name: &str| {
+        (
+            "services.front.endpoints.ask.0.parallel.0.0.policy",
+            name.into(),
+        )
+    };
     let mut once = run("hedge", edge, &[policy("once")]);
     let mut hedged = run("hedge", edge, &[policy("hedged")]);
-    judge(&truth, 0, once.iter_mut().map(|r| r.quantile_ms(1e-3)), &mut off);
-    judge(&truth, 1, hedged.iter_mut().map(|r| r.quantile_ms(1e-3)), &mut off);
+    judge(
+        &truth,
+        0,
+        once.iter_mut().map(|r| r.quantile_ms(1e-3)),
+        &mut off,
+    );
+    judge(
+        &truth,
+        1,
+        hedged.iter_mut().map(|r| r.quantile_ms(1e-3)),
+        &mut off,
+    );
     let extra = hedged.iter().map(|r| r.load_percent() - 100.0);
     judge(&truth, 2, extra, &mut off);
     assert!(off.is_empty(), "off:\n{}", off.join("\n"));

@@ -41,7 +41,11 @@ impl Truth {
     /// How far a measured value may be from it.
     pub(crate) fn allowed(&self, part: usize) -> f64 {
         let parts: Vec<&str> = self.tolerance.split(',').collect();
-        let text = if parts.len() > 1 { parts[part] } else { parts[0] };
+        let text = if parts.len() > 1 {
+            parts[part]
+        } else {
+            parts[0]
+        };
         let bound = first_number(text);
         if text.contains("abs") {
             bound
