@@ -27,6 +27,7 @@ mod set;
 mod shape;
 mod sources;
 mod steps;
+mod stores;
 mod tree;
 mod types;
 mod workloads;
@@ -46,6 +47,7 @@ pub use types::*;
 use crate::problem::{Problem, Span};
 use crate::reader::Reader;
 use crate::sources::Text;
+use policy::custom::Registry;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -82,6 +84,14 @@ impl Files for () {
 /// # Errors
 /// All mistakes of the file and of the sets; also a file that can not be read.
 pub fn load(path: &Path, sets: &[Set]) -> Result<Loaded, Report> {
+    load_with(path, sets, &Registry::new())
+}
+
+/// [`load`], for models that name policies which somebody else wrote.
+///
+/// # Errors
+/// All mistakes of the file and of the sets; also a file that can not be read.
+pub fn load_with(path: &Path, sets: &[Set], registry: &Registry) -> Result<Loaded, Report> {
     let name = path.display().to_string();
     let text = match read_limited(path, MAX_FILE) {
         Ok(text) => text,
@@ -91,7 +101,7 @@ pub fn load(path: &Path, sets: &[Set]) -> Result<Loaded, Report> {
         }
     };
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    read(&text, &name, &Folder(folder), sets)
+    read_with(&text, &name, &Folder(folder), sets, registry)
 }
 
 /// Reads a model from its text; `name` is the file's, for messages and for a model without a name.
@@ -99,8 +109,22 @@ pub fn load(path: &Path, sets: &[Set]) -> Result<Loaded, Report> {
 /// # Errors
 /// All mistakes of the text and of the sets.
 pub fn read(text: &str, name: &str, files: &dyn Files, sets: &[Set]) -> Result<Loaded, Report> {
+    read_with(text, name, files, sets, &Registry::new())
+}
+
+/// [`read`], for models that name policies which somebody else wrote.
+///
+/// # Errors
+/// All mistakes of the text and of the sets.
+pub fn read_with(
+    text: &str,
+    name: &str,
+    files: &dyn Files,
+    sets: &[Set],
+    registry: &Registry,
+) -> Result<Loaded, Report> {
     let mut sources = sources(text, name, sets);
-    let mut cx = Reader::new(files);
+    let mut cx = Reader::new(files, registry);
     if text.len() as u64 > MAX_FILE {
         cx.problem(
             Span::START,

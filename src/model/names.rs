@@ -4,7 +4,7 @@
 use crate::problem::Span;
 use crate::reader::{At, Reader, did_you_mean, listed};
 use crate::tree::shortened;
-use crate::types::{Place, PolicyId, Target};
+use crate::types::{Place, PolicyId, ServiceId, Target};
 
 /// The names of a model, in the order of the file; `None` where a section could not be read, so
 /// that nothing can be called unknown.
@@ -15,6 +15,14 @@ pub(crate) struct Names {
     pub(crate) services: Option<Vec<ServiceNames>>,
     pub(crate) workloads: Option<Vec<String>>,
     pub(crate) policies: Option<Vec<String>>,
+    pub(crate) stores: Option<Vec<StoreNames>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StoreNames {
+    pub(crate) name: String,
+    /// `None` where it could not be read.
+    pub(crate) owner: Option<ServiceId>,
 }
 
 #[derive(Debug)]
@@ -74,21 +82,8 @@ impl Names {
     /// The endpoint that `SERVICE.ENDPOINT` names.
     pub(crate) fn target(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<Target> {
         let (service, endpoint) = word.split_once('.').unwrap_or((word, ""));
-        let services = self.services.as_ref()?;
-        let Some(index) = services.iter().position(|s| s.name == service) else {
-            let help = did_you_mean(
-                service,
-                self.service_names(),
-                "there is",
-                "there are no services",
-            );
-            cx.problem(
-                word.span,
-                format!("there is no service `{}`", shortened(service)),
-            )
-            .help(help);
-            return None;
-        };
+        let index = self.service_at(service, word.span, cx)?;
+        let services = self.services();
         let (_, endpoints) = services[index].known.as_ref()?;
         let known = endpoints.iter().map(String::as_str);
         if endpoint.is_empty() {
@@ -119,6 +114,28 @@ impl Names {
             service: index,
             endpoint,
         })
+    }
+
+    /// The service of this name.
+    pub(crate) fn service(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<ServiceId> {
+        self.service_at(word, word.span, cx)
+    }
+
+    fn service_at(&self, name: &str, at: Span, cx: &mut Reader<'_>) -> Option<ServiceId> {
+        let services = self.services.as_ref()?;
+        let found = services.iter().position(|service| service.name == name);
+        if found.is_none() {
+            let known = self.service_names();
+            let help = did_you_mean(name, known, "there is", "there are no services");
+            cx.problem(at, format!("there is no service `{}`", shortened(name)))
+                .help(help);
+        }
+        found
+    }
+
+    /// The name of a service that was found.
+    pub(crate) fn service_name(&self, service: ServiceId) -> &str {
+        &self.services()[service].name
     }
 
     /// The policy of this name.

@@ -1,22 +1,32 @@
 //! Policies: lists of layers, from the words of the model to what the `policy` crate is given.
 
 mod breaker;
+mod budget;
+pub(crate) mod concurrency;
+mod custom;
+mod hedge;
+pub(crate) mod rate_limit;
 mod retry;
 
 use crate::distribution::Moving;
 use crate::policies::breaker::{BreakerShape, resolve_breaker};
+use crate::policies::concurrency::{
+    ClientThrottleShape, ConcurrencyShape, resolve_concurrency, resolve_throttle,
+};
+use crate::policies::custom::{CustomShape, resolve_custom};
+use crate::policies::hedge::{HedgeShape, resolve_hedge};
+use crate::policies::rate_limit::{RateLimitShape, resolve_rate_limit};
 use crate::policies::retry::{RetryShape, resolve_retry};
 use crate::problem::Span as Place;
-use crate::quantity::{Count, Number, PositiveRate};
-use crate::reader::{At, List, Named, Reader};
+use crate::quantity::Count;
+use crate::reader::{At, Keyed, List, Named, Reader};
 use crate::shape::{choice, record};
 use crate::types::{Distribution, Policy};
 use clock::Duration;
 use policy::config::{
-    BulkheadConfig, FallbackConfig, LayerConfig, PolicyConfig, RateAlgorithm, RateLimitConfig,
-    Scope, Span,
+    BulkheadConfig, FallbackConfig, LayerConfig, PolicyConfig, Role, Scope, Span,
 };
-use policy::{Attempt, Outcome, OutcomeSet};
+use policy::{Attempt, Outcome, OutcomeSet, TimerId};
 
 /// The layers of a policy, outermost first.
 pub(crate) type Layers = List<At<Layer>>;
@@ -27,17 +37,24 @@ choice! {
         /// Turns a failure of what is inside into a degraded success.
         "fallback" => Fallback(FallbackShape),
         /// Runs what is inside again when it fails.
-        "retry" => Retry(RetryShape),
+        "retry" => Retry(Keyed<RetryShape>),
+        /// Sends further copies while the first is still out.
+        "hedge" => Hedge(HedgeShape),
         /// Refuses at once while what is inside is failing.
-        "circuit_breaker" => CircuitBreaker(BreakerShape),
+        "circuit_breaker" => CircuitBreaker(Keyed<BreakerShape>),
         /// Bounds the rate of calls.
-        "rate_limit" => RateLimit(RateLimitShape),
+        "rate_limit" => RateLimit(Keyed<RateLimitShape>),
         /// Bounds the number of calls at the same time.
         "bulkhead" => Bulkhead(BulkheadShape),
+        /// Bounds the number of calls at the same time by a limit that finds itself.
+        "concurrency_limit" => ConcurrencyLimit(ConcurrencyShape),
+        /// Refuses a share of the calls while the callee refuses many.
+        "client_throttle" => ClientThrottle(ClientThrottleShape),
         /// Gives up on what is inside after this time.
         "timeout" => Timeout(Moving),
+        /// A layer that somebody else wrote.
+        "custom" => Custom(Keyed<CustomShape>),
     }
-    later { "hedge", "concurrency_limit", "client_throttle" }
 }
 
 choice! {
@@ -86,29 +103,6 @@ impl ScopeWord {
 }
 
 record! {
-    /// Bounds the rate of calls.
-    RateLimitShape {
-        /// Tokens flow in steadily, and a call takes one.
-        required token_bucket: TokenBucketShape,
-        /// How long a call may wait for its turn; 0 refuses at once.
-        default max_wait: Duration = "0s",
-        /// Whose state it keeps.
-        default scope: ScopeWord = "service",
-    }
-    later { "gcra", "fixed_window", "sliding_window", "leaky_bucket" }
-}
-
-record! {
-    /// A bucket that holds up to `burst` tokens and starts full.
-    TokenBucketShape {
-        /// How fast tokens flow in.
-        required rate: PositiveRate,
-        /// The most that the bucket holds.
-        default burst: Number<1> = "1",
-    }
-}
-
-record! {
     /// Bounds the number of calls at the same time.
     BulkheadShape {
         /// Calls at the same time.
@@ -131,35 +125,76 @@ pub(crate) fn resolve(
     let mut policies = Vec::with_capacity(layers.0.len());
     for (name, layers) in layers.0 {
         let layers = layers.map_or_else(Vec::new, |list| list.0);
-        check_attempts(&layers, name.span, cx);
-        let layers = layers
-            .into_iter()
-            .filter_map(|layer| resolve_layer(layer.value, spans, cx))
-            .collect();
+        let mut config = PolicyConfig::default();
+        let mut hedge = None;
+        for At { value, span } in layers {
+            let Some(layer) = resolve_layer(value, spans, cx) else {
+                continue;
+            };
+            if matches!(layer, LayerConfig::Hedge(_))
+                && let Some(first) = hedge.replace(span)
+            {
+                cx.problem(span, "a policy has at most one `hedge`")
+                    .note(first, "the first is here");
+            }
+            config.layers.push(layer);
+        }
+        check_sizes(&config, name.span, cx);
         policies.push(Policy {
             name: name.value,
-            config: PolicyConfig { layers },
+            config,
         });
     }
     policies
 }
 
-/// Retries inside retries multiply; the attempts of one call are counted in few bits.
-fn check_attempts(layers: &[At<Layer>], at: Place, cx: &mut Reader<'_>) {
-    let attempts = layers.iter().filter_map(|layer| match &layer.value {
-        Layer::Retry(retry) => Some(u64::from(retry.attempts.0)),
-        _ => None,
+/// Retries inside retries multiply; the attempts of one call, and the timers of one attempt, are
+/// counted in few bits.
+fn check_sizes(config: &PolicyConfig, at: Place, cx: &mut Reader<'_>) {
+    let attempts = config.layers.iter().map(|layer| match layer {
+        LayerConfig::Retry(retry) => u64::from(retry.attempts),
+        LayerConfig::Hedge(hedge) => u64::from(hedge.attempts),
+        LayerConfig::Custom(custom) => match &custom.role {
+            Role::Retry(retry) => u64::from(retry.attempts),
+            _ => 1,
+        },
+        _ => 1,
     });
-    let product = attempts.fold(1, u64::saturating_mul);
-    if product > u64::from(Attempt::MAX) {
+    let attempts = attempts.fold(1, u64::saturating_mul);
+    let hedge = config.layers.iter().enumerate().find_map(|(index, layer)| {
+        let LayerConfig::Hedge(hedge) = layer else {
+            return None;
+        };
+        Some((index, u64::from(hedge.attempts)))
+    });
+    if attempts > u64::from(Attempt::MAX) {
+        let how = match hedge {
+            None => "retries inside retries make",
+            Some(_) => "retries and hedges inside each other make",
+        };
+        cx.problem(at, format!("{how} {attempts} attempts of one call"))
+            .help(format!("at most {} are allowed", Attempt::MAX));
+    }
+    // What is inside of a hedge is there once for each copy.
+    let layers = config.layers.len() as u64;
+    let (slots, copies) = match hedge {
+        None => (layers, 1),
+        Some((index, copies)) => {
+            let outside = index as u64 + 1;
+            (outside + (layers - outside) * copies, copies)
+        }
+    };
+    let most = u64::from(TimerId::MAX);
+    if layers > most {
+        cx.problem(at, format!("a policy has at most {most} layers"));
+    } else if slots > most {
         cx.problem(
             at,
-            format!("retries inside retries make {product} attempts of one call"),
+            format!(
+                "with {copies} copies of what is inside the `hedge`, this policy has {slots} layers"
+            ),
         )
-        .help(format!("at most {} are allowed", Attempt::MAX));
-    }
-    if layers.len() > usize::from(u8::MAX) {
-        cx.problem(at, format!("a policy has at most {} layers", u8::MAX));
+        .help(format!("at most {most} are allowed"));
     }
 }
 
@@ -176,25 +211,20 @@ fn resolve_layer(
                 .map_or(FallbackConfig::default().on, |kinds| outcomes(&kinds.value));
             LayerConfig::Fallback(FallbackConfig { on })
         }
-        Layer::Retry(retry) => LayerConfig::Retry(resolve_retry(retry.value, cx)),
-        Layer::CircuitBreaker(breaker) => {
-            LayerConfig::CircuitBreaker(resolve_breaker(breaker.value, cx)?)
-        }
-        Layer::RateLimit(limit) => LayerConfig::RateLimit(RateLimitConfig {
-            algorithm: RateAlgorithm::TokenBucket {
-                rate: limit.token_bucket.rate.0,
-                burst: limit.token_bucket.burst.0,
-            },
-            max_wait: *limit.max_wait,
-            scope: limit.scope.resolve(),
-            keys: None,
-        }),
+        Layer::Retry(retry) => resolve_retry(retry.value, cx)?,
+        Layer::Hedge(hedge) => LayerConfig::Hedge(resolve_hedge(&hedge, cx)?),
+        Layer::CircuitBreaker(breaker) => resolve_breaker(breaker.value, cx)?,
+        Layer::RateLimit(limit) => resolve_rate_limit(limit.value, cx)?,
         Layer::Bulkhead(bulkhead) => LayerConfig::Bulkhead(BulkheadConfig {
             max_concurrent: bulkhead.max_concurrent.0,
             queue: bulkhead.queue.0,
             max_wait: bulkhead.max_wait.map(|wait| *wait),
             scope: bulkhead.scope.resolve(),
         }),
+        Layer::ConcurrencyLimit(limit) => {
+            LayerConfig::ConcurrencyLimit(resolve_concurrency(&limit, cx)?)
+        }
+        Layer::ClientThrottle(throttle) => LayerConfig::ClientThrottle(resolve_throttle(&throttle)),
         Layer::Timeout(time) => LayerConfig::Timeout(match time.value.0 {
             Distribution::Constant(duration) => Span::Constant(duration),
             distribution => {
@@ -202,6 +232,10 @@ fn resolve_layer(
                 Span::Sampled((spans.len() - 1) as u32)
             }
         }),
+        Layer::Custom(custom) => {
+            let Keyed { value: shape, keys } = custom.value;
+            resolve_custom(&shape.implementation, shape.with, Role::Other, &keys, cx)?
+        }
     })
 }
 

@@ -166,7 +166,8 @@ impl Value for Rate {
     }
 }
 
-fn parse_rate(text: &str) -> Result<f64, String> {
+/// Reads a rate per second, or says what is wrong with it.
+pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     const HOW: &str = "a rate is a number and `/s`, `/min` or `/h`";
     if text.starts_with('-') {
         return Err("a rate is not negative".to_owned());
@@ -243,12 +244,18 @@ impl Value for Ratio {
 
 fn parse_ratio(text: &str, plain: bool) -> Option<f64> {
     let ratio = match text.strip_suffix('%') {
-        // By its exponent, not by a division: 99.9% is the number 0.999.
-        Some(percent) if is_decimal(percent) => format!("{percent}e-2").parse().ok()?,
+        Some(_) => parse_percent(text)?,
         None if plain => parse_number(text)?,
-        _ => return None,
+        None => return None,
     };
     (0.0..=1.0).contains(&ratio).then_some(ratio)
+}
+
+/// `150%` is 1.5.
+pub(crate) fn parse_percent(text: &str) -> Option<f64> {
+    let percent = text.strip_suffix('%').filter(|text| is_decimal(text))?;
+    // By its exponent, not by a division: 99.9% is the number 0.999.
+    format!("{percent}e-2").parse().ok()
 }
 
 /// A ratio above 0.
@@ -260,6 +267,25 @@ impl Value for PositiveRatio {
         let Ratio(ratio) = Ratio::read(node, cx)?;
         if ratio == 0.0 {
             cx.expected("a ratio above 0", node);
+            return None;
+        }
+        Some(Self(ratio))
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        Ratio::schema(defs)
+    }
+}
+
+/// A ratio above 0 and below 1.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct OpenRatio(pub(crate) f64);
+
+impl Value for OpenRatio {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        let Ratio(ratio) = Ratio::read(node, cx)?;
+        if ratio == 0.0 || ratio == 1.0 {
+            cx.expected("a ratio above 0 and below 1", node);
             return None;
         }
         Some(Self(ratio))
@@ -374,10 +400,12 @@ pub(crate) fn parse_number(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::problem::Span;
+    use policy::custom::Registry;
 
     /// Reads a text as it would stand in a model, with or without quotes.
     fn read<T: Value>(text: &str, plain: bool) -> Result<T, String> {
-        let mut cx = Reader::new(&());
+        let registry = Registry::new();
+        let mut cx = Reader::new(&(), &registry);
         let mut node = Node::plain(text, Span::START);
         if let Kind::Scalar(scalar) = &mut node.kind {
             scalar.plain = plain;

@@ -8,6 +8,7 @@ use crate::Files;
 use crate::problem::{Problem, Span};
 use crate::schema::Defs;
 use crate::tree::{Kind, Node, shortened};
+use policy::custom::Registry;
 use serde_json::{Value as Json, json};
 use std::ops::Deref;
 
@@ -26,19 +27,25 @@ pub(crate) trait Value: Sized {
 /// What is gathered while a model is read.
 pub(crate) struct Reader<'a> {
     pub(crate) files: &'a dyn Files,
+    /// The implementations of others that a model may name.
+    pub(crate) registry: &'a Registry,
     pub(crate) problems: Vec<Problem>,
     /// Steps read so far, and how deep the one at hand is nested.
     pub(crate) steps: u32,
     pub(crate) depth: u32,
+    /// By store: the tables that steps have named so far.
+    pub(crate) tables: Vec<Vec<String>>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(files: &'a dyn Files) -> Self {
+    pub(crate) fn new(files: &'a dyn Files, registry: &'a Registry) -> Self {
         Self {
             files,
+            registry,
             problems: Vec::new(),
             steps: 0,
             depth: 0,
+            tables: Vec::new(),
         }
     }
 
@@ -105,6 +112,50 @@ impl<T: Value> Value for Box<T> {
     fn schema(defs: &mut Defs) -> Json {
         T::schema(defs)
     }
+}
+
+/// A value, or the word `none` for what a default or a preset would give.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OrNone<T>(pub(crate) Option<T>);
+
+impl<T: Value> Value for OrNone<T> {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Scalar(scalar) if scalar.plain && scalar.text == "none" => Some(Self(None)),
+            _ => T::read(node, cx).map(|value| Self(Some(value))),
+        }
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        json!({"oneOf": [{"const": "none"}, T::schema(defs)]})
+    }
+}
+
+/// A value of a map, and where each of its keys stands: for mistakes that are found later.
+#[derive(Clone, Debug)]
+pub(crate) struct Keyed<T> {
+    pub(crate) value: T,
+    /// The keys in order, each with the place of its value.
+    pub(crate) keys: Vec<(String, Span)>,
+}
+
+impl<T: Value> Value for Keyed<T> {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        let keys = match &node.kind {
+            Kind::Map(entries) => entries
+                .iter()
+                .map(|(key, value)| (key.text.clone(), value.span))
+                .collect(),
+            _ => Vec::new(),
+        };
+        T::read(node, cx).map(|value| Self { value, keys })
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        T::schema(defs)
+    }
+
+    const BARE: bool = T::BARE;
 }
 
 /// A list of at least `MIN`. Elements that could not be read are left out.

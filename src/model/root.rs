@@ -9,6 +9,7 @@ use crate::reader::{List, Named, Reader, Value};
 use crate::run::{RunShape, SloShape, resolve_run, resolve_slo};
 use crate::services::{self, ServiceShape};
 use crate::shape::record;
+use crate::stores::{self, StoreShape};
 use crate::tree::Node;
 use crate::types::{Model, Slo, Zone};
 use crate::workloads::{self, WorkloadShape};
@@ -31,12 +32,14 @@ record! {
         optional policies: Named<Layers>,
         /// Services and what their endpoints do.
         needed services: Named<ServiceShape, 1>,
+        /// Data with a single service that may write it.
+        optional stores: Named<StoreShape>,
         /// Who calls the system from outside.
         needed workloads: Named<WorkloadShape, 1>,
         /// What goes wrong, and when.
         optional faults: List<FaultShape>,
     }
-    later { "queues", "stores", "config", "deployments" }
+    later { "queues", "config", "deployments" }
 }
 
 /// Reads a model from a tree. It is one only if no problem was noted.
@@ -47,7 +50,11 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
         return None;
     }
     let root = Root::read(tree, cx)?;
-    let names = gather_names(&root, tree);
+    let mut names = gather_names(&root, tree);
+    names.stores = match &root.stores {
+        Some(shapes) => Some(stores::gather(shapes, &names, cx)),
+        None => tree.get("stores").is_none().then(Vec::new),
+    };
     let run = resolve_run(&root.run, cx);
     let slo = root
         .slo
@@ -81,7 +88,10 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
         .name
         .map_or_else(|| file_stem.to_owned(), |name| name.value);
     let model = Model {
-        stores: Vec::new(),
+        stores: stores::resolve(
+            names.stores.unwrap_or_default(),
+            std::mem::take(&mut cx.tables),
+        ),
         name,
         run,
         slo,
@@ -141,5 +151,6 @@ fn gather_names(root: &Root, tree: &Node) -> Names {
         services,
         workloads,
         policies,
+        stores: None,
     }
 }

@@ -35,6 +35,11 @@ impl Defs {
         json!({"$ref": format!("#/$defs/{name}")})
     }
 
+    /// A definition that has been made.
+    pub(crate) fn get(&self, name: &str) -> &Json {
+        &self.0[name]
+    }
+
     pub(crate) fn into_json(self) -> Json {
         Json::Object(self.0)
     }
@@ -83,6 +88,23 @@ impl ObjectSchema {
     /// Exactly one of these keys is there.
     pub(crate) fn one_of(&mut self, keys: &[&str]) {
         let forms: Vec<_> = keys.iter().map(|key| json!({"required": [key]})).collect();
+        self.one_of.push(json!({"oneOf": forms}));
+    }
+
+    /// At least one of these keys is there.
+    pub(crate) fn some_of(&mut self, keys: &[&str]) {
+        // The first that is there decides, so that exactly one form fits.
+        let forms: Vec<_> = (0..keys.len())
+            .map(|first| {
+                let absent = |key: &&str| json!({"not": {"required": [key]}});
+                let before: Vec<_> = keys[..first].iter().map(absent).collect();
+                let mut form = json!({"required": [keys[first]]});
+                if !before.is_empty() {
+                    form["allOf"] = json!(before);
+                }
+                form
+            })
+            .collect();
         self.one_of.push(json!({"oneOf": forms}));
     }
 

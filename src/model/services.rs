@@ -1,15 +1,17 @@
 //! Services: what they run on, how they queue, and how callers find their instances.
 
+mod admission;
+mod balancer;
+
 use crate::names::Names;
 use crate::quantity::{Count, PositiveDuration};
-use crate::reader::{At, List, Named, Reader, Value};
-use crate::schema::Defs;
+use crate::reader::{List, Named, Reader};
+use crate::services::admission::{AdmissionShape, DegradeShape, resolve_admission};
+use crate::services::balancer::{Balancing, OutlierShape, resolve_balancer, resolve_outlier};
 use crate::shape::{choice, record};
 use crate::steps::{Step as StepShape, resolve_steps};
-use crate::tree::{Kind, Node};
-use crate::types::{Abandoned, Distribution, Endpoint, Scheduling, Service, Threading};
-use policy::config::{BalancerConfig, Codel, Discipline};
-use serde_json::{Value as Json, json};
+use crate::types::{Abandoned, Distribution, Endpoint, Scheduling, Service, ServiceId, Threading};
+use policy::config::{AdmissionConfig, Codel, Discipline};
 
 record! {
     /// A service: instances that serve endpoints.
@@ -29,15 +31,21 @@ record! {
         /// What is done with a request whose caller has given up.
         default abandoned: AbandonedWord = "serve",
         /// How callers choose an instance.
-        default balancer: BalancerShape = "random",
+        default balancer: Balancing = "random",
+        /// When callers leave an instance out because it fails; never when absent.
+        optional outlier_ejection: OutlierShape,
         /// How callers learn of instances.
         default discovery: DiscoveryWord = "static",
+        /// What a request passes before it is queued; nothing when absent.
+        optional admission: AdmissionShape,
+        /// When an instance does without its optional steps; never when absent.
+        optional degrade: DegradeShape,
         /// The time from a (re)start to readiness.
         default startup: Distribution = "0s",
         /// What can be called, and what is done then.
         needed endpoints: Named<Steps, 1>,
     }
-    later { "admission", "replication", "autoscale", "outlier_ejection" }
+    later { "replication", "autoscale" }
 }
 
 /// The steps of an endpoint.
@@ -120,102 +128,21 @@ record! {
     }
 }
 
-choice! {
-    /// How callers choose an instance.
-    "a balancer": BalancerShape {
-        /// Uniformly at random.
-        "random" => Random,
-        /// One after the other.
-        "round_robin" => RoundRobin,
-        /// The fewest outstanding requests, as this caller knows them.
-        "least_requests" => LeastRequests(LeastRequestsShape),
-        /// The least product of average latency and outstanding requests.
-        "peak_ewma" => PeakEwma(PeakEwmaShape),
-        /// By the request's key on a hash ring.
-        "consistent_hash" => ConsistentHash(ConsistentHashShape),
-        /// Shares in proportion to weights, by smooth weighted round robin.
-        "weighted" => Weighted(WeightsShape),
-    }
-    later { "outlier_ejection" }
-}
-
-record! {
-    /// The fewest outstanding requests among some or all instances.
-    LeastRequestsShape {
-        /// How many are drawn and compared; all when absent.
-        optional choices: Count<1, 10_000>,
-        /// Whether one instance may be drawn twice.
-        default with_replacement: bool = "false",
-    }
-}
-
-record! {
-    /// An exponentially weighted average of latency that takes peaks at once.
-    PeakEwmaShape {
-        /// The time constant of the average.
-        default decay: PositiveDuration = "10s",
-    }
-}
-
-record! {
-    /// Requests of one key go to one instance.
-    ConsistentHashShape {
-        /// What the key is, for the reader.
-        optional key: String,
-        /// How many keys there are; each request has one of them, uniformly at random.
-        default keys: Count<1, 1_000_000_000> = "1000",
-    }
-}
-
-/// Weights, bare or under `weights`.
-#[derive(Clone, Debug)]
-pub(crate) struct WeightsShape(Vec<u32>);
-
-/// One weight per instance.
-type WeightList = List<At<Count<0, 1_000_000>>, 1>;
-
-record! {
-    /// One weight per instance, repeated when there are more instances.
-    WeightsRecord {
-        /// One weight per instance, repeated when there are more instances.
-        required weights: WeightList,
-    }
-}
-
-impl Value for WeightsShape {
-    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
-        let list = match &node.kind {
-            Kind::Map(_) => WeightsRecord::read(node, cx)?.weights.value,
-            _ => WeightList::read(node, cx)?,
-        };
-        let weights: Vec<u32> = list.0.iter().map(|weight| weight.0).collect();
-        if !weights.is_empty() && weights.iter().all(|weight| *weight == 0) {
-            cx.problem(node.span, "at least one weight must be above 0");
-        }
-        Some(Self(weights))
-    }
-
-    fn schema(defs: &mut Defs) -> Json {
-        json!({"oneOf": [WeightList::schema(defs), WeightsRecord::schema(defs)]})
-    }
-}
-
 /// Finds what services name; one that could not be read is left out.
 pub(crate) fn resolve(
     services: Named<ServiceShape, 1>,
     names: &Names,
     cx: &mut Reader<'_>,
 ) -> Vec<Service> {
-    let named = services
-        .0
-        .into_iter()
-        .filter_map(|(name, shape)| Some((name, shape?)));
+    let named = services.0.into_iter().enumerate();
     named
-        .map(|(name, shape)| resolve_service(name.value, shape, names, cx))
+        .filter_map(|(id, (name, shape))| Some((id, name, shape?)))
+        .map(|(id, name, shape)| resolve_service(id, name.value, shape, names, cx))
         .collect()
 }
 
 fn resolve_service(
+    id: ServiceId,
     name: String,
     shape: ServiceShape,
     names: &Names,
@@ -242,13 +169,24 @@ fn resolve_service(
         .map_or_else(Named::empty, |endpoints| endpoints.value);
     let endpoints = endpoints.0.into_iter().map(|(name, steps)| Endpoint {
         name: name.value,
-        steps: steps.map_or_else(Vec::new, |steps| resolve_steps(steps, names, cx)),
+        steps: steps.map_or_else(Vec::new, |steps| resolve_steps(steps, id, names, cx)),
     });
     let endpoints = endpoints.collect();
+    let Balancing { kind, ejection } = shape.balancer.value;
+    if let (Some(beside), Some(own)) = (&ejection, &shape.outlier_ejection) {
+        cx.problem(beside.span, "`outlier_ejection` is told twice")
+            .help("write it once: as a key of the service, or of its `balancer`")
+            .note(own.span, "the service's own is here");
+    }
+    let ejection = shape.outlier_ejection.or(ejection);
     Service {
-        outlier_ejection: None,
-        admission: policy::config::AdmissionConfig::default(),
-        degrade: None,
+        outlier_ejection: ejection.map(|shape| resolve_outlier(&shape, cx)),
+        admission: shape
+            .admission
+            .map_or_else(AdmissionConfig::default, |layers| {
+                resolve_admission(&layers, cx)
+            }),
+        degrade: shape.degrade.map(|degrade| degrade.resolve()),
         name,
         instances: shape.instances.0,
         workers: shape.workers.0,
@@ -270,7 +208,7 @@ fn resolve_service(
             AbandonedWord::DropQueued => Abandoned::DropQueued,
             AbandonedWord::Cancel => Abandoned::Cancel,
         },
-        balancer: resolve_balancer(shape.balancer.value),
+        balancer: resolve_balancer(kind, shape.instances.0, cx),
         startup: shape.startup.value,
         endpoints,
     }
@@ -280,25 +218,5 @@ fn resolve_codel(shape: &CodelShape) -> Codel {
     Codel {
         target: shape.target.0,
         interval: shape.interval.0,
-    }
-}
-
-fn resolve_balancer(shape: BalancerShape) -> BalancerConfig {
-    match shape {
-        BalancerShape::Random => BalancerConfig::Random,
-        BalancerShape::RoundRobin => BalancerConfig::RoundRobin,
-        BalancerShape::LeastRequests(shape) => BalancerConfig::LeastRequests {
-            choices: shape.choices.map(|choices| choices.0),
-            with_replacement: *shape.with_replacement,
-        },
-        BalancerShape::PeakEwma(shape) => BalancerConfig::PeakEwma {
-            decay: shape.decay.0,
-        },
-        BalancerShape::ConsistentHash(shape) => BalancerConfig::ConsistentHash {
-            keys: u64::from(shape.keys.0),
-        },
-        BalancerShape::Weighted(shape) => BalancerConfig::Weighted {
-            weights: shape.value.0,
-        },
     }
 }

@@ -198,7 +198,7 @@ fn element(items: &[Node], segment: &str) -> Result<usize, NoElement> {
 fn holds_names(path: &[&str]) -> bool {
     matches!(
         path,
-        ["zones" | "policies" | "services" | "workloads"] | ["services", _, "endpoints"]
+        ["zones" | "policies" | "services" | "stores" | "workloads"] | ["services", _, "endpoints"]
     )
 }
 

@@ -8,10 +8,12 @@ use crate::tree::{Key, Kind, Node, shortened};
 
 /// A map with fixed keys.
 ///
-/// `required`: must be there. `needed`: too, but the rest is worth checking without. `optional`: may be absent. `default key: Type = "text"`: read from
-/// that text where absent. `one_of {…}`: exactly one of these optional keys is there. `needs
-/// {"a" => "b"}`: who writes a must write b. `later {…}`: known keys that are refused as not
-/// supported yet.
+/// `required`: must be there. `needed`: too, but the rest is worth checking without. `optional`: may
+/// be absent. `default key: Type = "text"`: read from that text where absent. `usual key: Type =
+/// "text"`: may be absent, and editors are told that it then is this text, unless something else
+/// (a preset) decides. `one_of {…}`: exactly one of these optional keys is there. `some_of {…}`: at
+/// least one is. `needs {"a" => "b"}`: who writes a must write b. `later {…}`: known keys that are
+/// refused as not supported yet.
 macro_rules! record {
     (
         $(#[doc = $doc:literal])*
@@ -19,6 +21,7 @@ macro_rules! record {
             $( $(#[doc = $fdoc:literal])* $kind:ident $field:ident : $ty:ty $(= $default:literal)? ),* $(,)?
         }
         $(one_of { $($one:literal),* $(,)? })*
+        $(some_of { $($some:literal),* $(,)? })*
         $(needs { $($key:literal => $other:literal),* $(,)? })?
         $(later { $($later:literal),* $(,)? })?
     ) => {
@@ -37,8 +40,16 @@ macro_rules! record {
                 const KEYS: &[&str] = &[$($crate::shape::key(stringify!($field))),*];
                 const LATER: &[&str] = &[$($($later),*)?];
                 const ONE_OF: &[&[&str]] = &[$(&[$($one),*]),*];
+                const SOME_OF: &[&[&str]] = &[$(&[$($some),*]),*];
                 const NEEDS: &[(&str, &str)] = &[$($(($key, $other)),*)?];
-                $crate::shape::open(node, KEYS, LATER, ONE_OF, NEEDS, cx)?;
+                const RULES: $crate::shape::Rules = $crate::shape::Rules {
+                    keys: KEYS,
+                    later: LATER,
+                    one_of: ONE_OF,
+                    some_of: SOME_OF,
+                    needs: NEEDS,
+                };
+                $crate::shape::open(node, &RULES, cx)?;
                 $( let $field = $crate::shape::record!(@read $kind $field $ty, node, cx $(, $default)?); )*
                 Some(Self { $( $field: $crate::shape::record!(@take $kind $field) ),* })
             }
@@ -54,6 +65,7 @@ macro_rules! record {
                         $crate::shape::record!(@default $($default)?),
                     ); )*
                     $( object.one_of(&[$($one),*]); )*
+                    $( object.some_of(&[$($some),*]); )*
                     $( $( object.needs($key, $other); )* )?
                     object.finish()
                 })
@@ -61,13 +73,15 @@ macro_rules! record {
 
             const BARE: bool = !(false
                 $(|| $crate::shape::record!(@required $kind))*
-                $(|| ![$($one),*].is_empty())*);
+                $(|| ![$($one),*].is_empty())*
+                $(|| ![$($some),*].is_empty())*);
         }
     };
 
     (@type required $ty:ty) => { $crate::reader::At<$ty> };
     (@type needed $ty:ty) => { Option<$crate::reader::At<$ty>> };
     (@type default $ty:ty) => { $crate::reader::At<$ty> };
+    (@type usual $ty:ty) => { Option<$crate::reader::At<$ty>> };
     (@type optional $ty:ty) => { Option<$crate::reader::At<$ty>> };
 
     (@read required $field:ident $ty:ty, $node:ident, $cx:ident) => {
@@ -79,6 +93,9 @@ macro_rules! record {
     (@read optional $field:ident $ty:ty, $node:ident, $cx:ident) => {
         $crate::shape::optional::<$ty>($node, $crate::shape::key(stringify!($field)), $cx)
     };
+    (@read usual $field:ident $ty:ty, $node:ident, $cx:ident, $default:literal) => {
+        $crate::shape::optional::<$ty>($node, $crate::shape::key(stringify!($field)), $cx)
+    };
     (@read default $field:ident $ty:ty, $node:ident, $cx:ident, $default:literal) => {
         $crate::shape::or_default::<$ty>($node, $crate::shape::key(stringify!($field)), $default, $cx)
     };
@@ -86,11 +103,13 @@ macro_rules! record {
     (@take required $field:ident) => { $field? };
     (@take default $field:ident) => { $field? };
     (@take optional $field:ident) => { $field };
+    (@take usual $field:ident) => { $field };
     (@take needed $field:ident) => { $field };
 
     (@required required) => { true };
     (@required needed) => { true };
     (@required optional) => { false };
+    (@required usual) => { false };
     (@required default) => { false };
 
     (@default) => { None };
@@ -166,15 +185,18 @@ pub(crate) const fn key(field: &'static str) -> &'static str {
     }
 }
 
+/// Which keys a record has, and which go together.
+pub(crate) struct Rules {
+    pub(crate) keys: &'static [&'static str],
+    pub(crate) later: &'static [&'static str],
+    pub(crate) one_of: &'static [&'static [&'static str]],
+    pub(crate) some_of: &'static [&'static [&'static str]],
+    pub(crate) needs: &'static [(&'static str, &'static str)],
+}
+
 /// Checks that a node is a map, that all its keys are known, and which go together.
-pub(crate) fn open(
-    node: &Node,
-    keys: &[&'static str],
-    later: &[&str],
-    one_of: &[&[&'static str]],
-    needs: &[(&str, &str)],
-    cx: &mut Reader<'_>,
-) -> Option<()> {
+pub(crate) fn open(node: &Node, rules: &Rules, cx: &mut Reader<'_>) -> Option<()> {
+    let Rules { keys, later, .. } = *rules;
     let before = cx.problems.len();
     let Kind::Map(entries) = &node.kind else {
         let problem = cx.expected("a map", node);
@@ -200,7 +222,7 @@ pub(crate) fn open(
             .map(|(key, _)| key)
     };
     let mut missing: Vec<&str> = Vec::new();
-    for group in one_of {
+    for group in rules.one_of {
         let mut found = group.iter().filter_map(|word| there(word));
         match (found.next(), found.next()) {
             (None, _) => {
@@ -221,7 +243,14 @@ pub(crate) fn open(
             (Some(_), None) => {}
         }
     }
-    for (word, other) in needs {
+    for group in rules.some_of {
+        if !group.iter().any(|word| there(word).is_some()) {
+            let words = group.iter().map(|word| format!("`{word}`"));
+            let words = words.collect::<Vec<_>>().join(" or ");
+            cx.problem(node.span, format!("{words} is missing"));
+        }
+    }
+    for (word, other) in rules.needs {
         if let (Some(key), None) = (there(word), there(other))
             && !missing.contains(other)
         {

@@ -5,9 +5,11 @@ use crate::quantity::{Count, Number, Ratio};
 use crate::reader::{At, List, Reader, Value, did_you_mean, listed};
 use crate::schema::Defs;
 use crate::shape::{not_supported, record};
+use crate::stores::{check_owner, table};
 use crate::tree::{Kind, Node, shortened};
-use crate::types::{Distribution, Step as ModelStep};
+use crate::types::{Distribution, ServiceId, Step as ModelStep};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 
 /// How deep steps may be nested.
 const MAX_DEPTH: u32 = 32;
@@ -24,6 +26,8 @@ pub(crate) enum Step {
     Choose(ChooseStep),
     Repeat(RepeatStep),
     Fail(FailStep),
+    Read(ReadStep),
+    Write(WriteStep),
 }
 
 record! {
@@ -49,6 +53,9 @@ record! {
         required call: String,
         /// The policy around the call; with none it is sent once, and waits for ever.
         optional policy: String,
+        /// The handler can do without: a `degrade` of its service skips the step, and its failure
+        /// is not the handler's. Either way the answer is degraded.
+        default optional: bool = "false",
     }
 }
 
@@ -106,10 +113,29 @@ record! {
     }
 }
 
-const WORDS: [&str; 7] = [
-    "compute", "wait", "call", "parallel", "choose", "repeat", "fail",
+record! {
+    /// Reads the request's record of a table, and remembers which version it was. Takes no time of
+    /// its own.
+    ReadStep {
+        /// Which: STORE.TABLE.
+        required read: String,
+    }
+}
+
+record! {
+    /// Writes the request's record of a table; only the store's owner may. Takes no time of its own.
+    WriteStep {
+        /// Which: STORE.TABLE.
+        required write: String,
+        /// The handler fails with `conflict` when another write came after its `read` of the table.
+        default if_unchanged: bool = "false",
+    }
+}
+
+const WORDS: [&str; 9] = [
+    "compute", "wait", "call", "parallel", "choose", "repeat", "fail", "read", "write",
 ];
-const LATER: [&str; 5] = ["cache", "publish", "transaction", "read", "write"];
+const LATER: [&str; 3] = ["cache", "publish", "transaction"];
 
 impl Value for Step {
     fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
@@ -158,6 +184,8 @@ impl Value for Step {
                 ChooseStep::schema(defs),
                 RepeatStep::schema(defs),
                 FailStep::schema(defs),
+                ReadStep::schema(defs),
+                WriteStep::schema(defs),
             ];
             json!({"description": "One step of a handler.", "oneOf": kinds})
         })
@@ -219,6 +247,8 @@ impl Step {
             }
             Some("repeat") => RepeatStep::read(node, cx).map(Self::Repeat),
             Some("fail") => FailStep::read(node, cx).map(Self::Fail),
+            Some("read") => ReadStep::read(node, cx).map(Self::Read),
+            Some("write") => WriteStep::read(node, cx).map(Self::Write),
             _ => {
                 match entries.first() {
                     Some((key, _)) => {
@@ -236,70 +266,153 @@ impl Step {
     }
 }
 
-/// Finds whom the steps call, and by which policy.
+/// Finds whom the steps of an endpoint call, by which policy, and what they read and write.
 pub(crate) fn resolve_steps(
     steps: List<Step>,
+    service: ServiceId,
     names: &Names,
     cx: &mut Reader<'_>,
 ) -> Vec<ModelStep> {
-    steps
-        .0
-        .into_iter()
-        .filter_map(|step| resolve_step(step, names, cx))
-        .collect()
+    check_unchanged(&steps.0, &mut BTreeSet::new(), cx);
+    Handler { service, names }.steps(steps, cx)
 }
 
-fn resolve_step(step: Step, names: &Names, cx: &mut Reader<'_>) -> Option<ModelStep> {
-    Some(match step {
-        Step::Compute(step) => ModelStep::Compute(step.compute.value),
-        Step::Wait(step) => ModelStep::Wait(step.wait.value),
-        Step::Call(step) => {
-            let target = names.target(&step.call, cx);
-            let policy = step.policy.as_ref().map(|policy| names.policy(policy, cx));
-            ModelStep::Call {
-                optional: false,
-                target: target?,
-                policy: policy.flatten(),
+/// Whose steps they are, and what they may name.
+struct Handler<'n> {
+    service: ServiceId,
+    names: &'n Names,
+}
+
+impl Handler<'_> {
+    fn steps(&self, steps: List<Step>, cx: &mut Reader<'_>) -> Vec<ModelStep> {
+        steps
+            .0
+            .into_iter()
+            .filter_map(|step| self.step(step, cx))
+            .collect()
+    }
+
+    fn step(&self, step: Step, cx: &mut Reader<'_>) -> Option<ModelStep> {
+        let names = self.names;
+        Some(match step {
+            Step::Compute(step) => ModelStep::Compute(step.compute.value),
+            Step::Wait(step) => ModelStep::Wait(step.wait.value),
+            Step::Call(step) => {
+                let target = names.target(&step.call, cx);
+                let policy = step.policy.as_ref().map(|policy| names.policy(policy, cx));
+                ModelStep::Call {
+                    optional: *step.optional,
+                    target: target?,
+                    policy: policy.flatten(),
+                }
             }
-        }
-        Step::Parallel(step) => {
-            let branches: Vec<_> = step
-                .parallel
-                .value
-                .0
-                .into_iter()
-                .map(|branch| resolve_steps(branch, names, cx))
-                .collect();
-            let require = step
-                .require
-                .map_or(branches.len() as u32, |require| require.0);
-            ModelStep::Parallel { branches, require }
-        }
-        Step::Choose(step) => {
-            let resolve = |alternative: Alternative, cx: &mut Reader<'_>| {
-                (
-                    alternative.weight.0,
-                    resolve_steps(alternative.steps.value, names, cx),
-                )
-            };
-            ModelStep::Choose(
-                step.choose
+            Step::Parallel(step) => {
+                let branches: Vec<_> = step
+                    .parallel
                     .value
                     .0
                     .into_iter()
-                    .map(|a| resolve(a, cx))
-                    .collect(),
-            )
-        }
-        Step::Repeat(step) => {
-            let rounds = step.repeat.value;
-            ModelStep::Repeat {
-                times: rounds.times.0,
-                steps: resolve_steps(rounds.steps.value, names, cx),
+                    .map(|branch| self.steps(branch, cx))
+                    .collect();
+                let require = step
+                    .require
+                    .map_or(branches.len() as u32, |require| require.0);
+                ModelStep::Parallel { branches, require }
             }
+            Step::Choose(step) => {
+                let resolve = |alternative: Alternative, cx: &mut Reader<'_>| {
+                    (
+                        alternative.weight.0,
+                        self.steps(alternative.steps.value, cx),
+                    )
+                };
+                ModelStep::Choose(
+                    step.choose
+                        .value
+                        .0
+                        .into_iter()
+                        .map(|a| resolve(a, cx))
+                        .collect(),
+                )
+            }
+            Step::Repeat(step) => {
+                let rounds = step.repeat.value;
+                ModelStep::Repeat {
+                    times: rounds.times.0,
+                    steps: self.steps(rounds.steps.value, cx),
+                }
+            }
+            Step::Fail(step) => ModelStep::Fail(step.fail.0),
+            Step::Read(step) => ModelStep::Read(table(&step.read, names, cx)?),
+            Step::Write(step) => {
+                let table = table(&step.write, names, cx)?;
+                check_owner(&step.write, table.store, self.service, names, cx);
+                ModelStep::Write {
+                    table,
+                    if_unchanged: *step.if_unchanged,
+                }
+            }
+        })
+    }
+}
+
+/// Notes conditional writes before which their handler cannot have read the table. `read` has the
+/// tables that it may have read before these steps, and after them.
+fn check_unchanged<'s>(steps: &'s [Step], read: &mut BTreeSet<&'s str>, cx: &mut Reader<'_>) {
+    for step in steps {
+        match step {
+            Step::Read(step) => {
+                read.insert(&step.read);
+            }
+            Step::Write(step) if *step.if_unchanged && !read.contains(step.write.as_str()) => {
+                let table = shortened(&step.write);
+                cx.problem(
+                    step.if_unchanged.span,
+                    format!("nothing has read `{table}` before this write"),
+                )
+                .help(format!(
+                    "put `- read: {table}` before it, in the same endpoint"
+                ));
+            }
+            Step::Choose(step) => {
+                let before = read.clone();
+                for alternative in &step.choose.0 {
+                    let mut here = before.clone();
+                    check_unchanged(&alternative.steps.0, &mut here, cx);
+                    read.extend(here);
+                }
+            }
+            // What one branch or round reads, another one may have read before.
+            Step::Parallel(step) => {
+                for branch in &step.parallel.0 {
+                    reads(&branch.0, read);
+                }
+                for branch in &step.parallel.0 {
+                    check_unchanged(&branch.0, read, cx);
+                }
+            }
+            Step::Repeat(step) => {
+                reads(&step.repeat.steps.0, read);
+                check_unchanged(&step.repeat.steps.0, read, cx);
+            }
+            _ => {}
         }
-        Step::Fail(step) => ModelStep::Fail(step.fail.0),
-    })
+    }
+}
+
+/// Adds the tables that any of the steps reads.
+fn reads<'s>(steps: &'s [Step], found: &mut BTreeSet<&'s str>) {
+    for step in steps {
+        match step {
+            Step::Read(step) => {
+                found.insert(&step.read);
+            }
+            Step::Parallel(step) => step.parallel.0.iter().for_each(|b| reads(&b.0, found)),
+            Step::Choose(step) => step.choose.0.iter().for_each(|a| reads(&a.steps.0, found)),
+            Step::Repeat(step) => reads(&step.repeat.steps.0, found),
+            _ => {}
+        }
+    }
 }
 
 /// The calls in the order of the file, with where they stand, for messages about several of them.
@@ -314,7 +427,7 @@ pub(crate) fn calls<'s>(steps: &'s [Step], found: &mut Vec<&'s At<String>>) {
                 .for_each(|branch| calls(&branch.0, found)),
             Step::Choose(step) => step.choose.0.iter().for_each(|a| calls(&a.steps.0, found)),
             Step::Repeat(step) => calls(&step.repeat.steps.0, found),
-            Step::Compute(_) | Step::Wait(_) | Step::Fail(_) => {}
+            Step::Compute(_) | Step::Wait(_) | Step::Fail(_) | Step::Read(_) | Step::Write(_) => {}
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::distribution::Moving;
 use crate::names::Names;
-use crate::quantity::{Count, PositiveNumber, Rate};
+use crate::quantity::{Count, Number, PositiveNumber, Rate};
 use crate::reader::{At, List, Named, Reader, Value};
 use crate::schema::Defs;
 use crate::series::read_column;
 use crate::shape::{choice, record};
 use crate::tree::{Kind, Node};
-use crate::types::{Distribution, MmppState, RateProfile, RateSegment, Source, Workload};
+use crate::types::{Distribution, Keys, MmppState, RateProfile, RateSegment, Source, Workload};
 use clock::{Duration, Instant};
 use serde_json::{Value as Json, json};
 
@@ -21,6 +21,8 @@ record! {
         optional policy: String,
         /// Smaller is served first where a queue's discipline is `priority`.
         default priority: Count<0, 4_294_967_295> = "0",
+        /// The keys (customers) that its requests come from; all from one when absent.
+        optional keys: KeysShape,
         /// Requests that come whether or not earlier ones were answered.
         optional arrivals: Arrivals,
         /// Users who each wait for their answer, think, and ask again.
@@ -30,6 +32,16 @@ record! {
     }
     one_of { "arrivals", "closed", "batch" }
     later { "weight" }
+}
+
+record! {
+    /// Keys of requests, such as customers.
+    KeysShape {
+        /// How many.
+        required count: Count<1, 1_000_000>,
+        /// The share of the k-th key is proportional to k^-zipf; 0: all alike.
+        default zipf: Number = "0",
+    }
 }
 
 choice! {
@@ -220,7 +232,10 @@ pub(crate) fn resolve(
         let source = resolve_source(shape.arrivals, shape.closed, shape.batch, cx);
         if let (Some(target), Some(source)) = (target, source) {
             resolved.push(Workload {
-                keys: None,
+                keys: shape.keys.map(|keys| Keys {
+                    count: keys.count.0,
+                    zipf: keys.zipf.0,
+                }),
                 name: name.value,
                 target,
                 policy,

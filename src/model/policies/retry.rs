@@ -1,34 +1,93 @@
-//! Retry: attempts, back-off, jitter, and what bounds them over all calls.
+//! Retry: attempts, back-off, jitter, and what is made of a server's word.
 
+use super::budget::{BudgetShape, resolve_budget};
+use super::custom::{SettingsShape, resolve_custom};
 use super::{Failure, outcomes};
-use crate::quantity::{Count, Number, PositiveNumber, Rate, Ratio};
-use crate::reader::{At, List, Reader, Value};
+use crate::quantity::{Count, Number, OpenRatio, PositiveNumber, Ratio};
+use crate::reader::{At, Keyed, List, OrNone, Reader, Value};
 use crate::schema::Defs;
 use crate::shape::{choice, record};
 use crate::tree::{Kind, Node};
 use clock::Duration;
-use policy::config::{Backoff, Jitter, RetryBudget, RetryConfig, default_retry_on};
+use policy::config::{AdaptiveRate, Backoff, Heed, Jitter, LayerConfig, RetryConfig, Role};
 use serde_json::{Value as Json, json};
-
-/// How long a deposit of a retry budget is good (Finagle).
-const DEPOSIT_TTL: Duration = Duration::from_secs(10);
-
-/// How many retries a second need no deposit (Finagle).
-const FREE_RETRIES: f64 = 10.0;
 
 record! {
     /// Runs what is inside again when it fails.
     RetryShape {
+        /// Whose retry it is; other keys override what it says.
+        optional preset: RetryPreset,
         /// Attempts in all, the first included.
-        required attempts: Count<1, 100>,
+        optional attempts: Count<1, 100>,
         /// The time between the end of an attempt and the start of the next, before jitter.
-        default backoff: BackoffShape = "0s",
+        usual backoff: BackoffShape = "0s",
         /// How the back-off is spread at random.
-        default jitter: JitterShape = "none",
+        usual jitter: JitterShape = "none",
         /// The kinds of failure after which another attempt is made; all but `rejected` when absent.
         optional retry_on: List<Failure, 1>,
-        /// What bounds the retries over all calls; nothing when absent.
-        optional budget: BudgetShape,
+        /// What bounds the retries over all calls.
+        usual budget: OrNone<BudgetShape> = "none",
+        /// What is made of a server's word on when to come back.
+        usual heed: HeedWord = "ignore",
+        /// The initial back-off after a callee's `rejected`, where it is another one.
+        usual throttled_initial: OrNone<Duration> = "none",
+        /// A call that the budget refuses fails only after the back-off that it would have taken.
+        usual pause_when_exhausted: bool = "false",
+        /// A rate of attempts that adapts to throttling.
+        usual adaptive: OrNone<AdaptiveShape> = "none",
+        /// The name of a retry that somebody else wrote.
+        optional implementation: String,
+        /// Settings that only this implementation knows.
+        optional with: Keyed<SettingsShape>,
+    }
+    some_of { "attempts", "preset" }
+    needs { "with" => "implementation" }
+}
+
+choice! {
+    /// Whose retry.
+    "a preset": RetryPreset {
+        /// Resilience4j's, with its defaults.
+        "resilience4j" => Resilience4j,
+        /// Polly's of version 8, with its defaults.
+        "polly" => Polly,
+        /// gRPC's retry policy.
+        "grpc" => Grpc,
+        /// Envoy's, with its defaults.
+        "envoy" => Envoy,
+        /// Istio's default for every route.
+        "istio" => Istio,
+        /// Finagle's, with its defaults.
+        "finagle" => Finagle,
+        /// The standard mode of the AWS SDKs.
+        "aws_standard" => AwsStandard,
+        /// The standard mode of the AWS SDKs of 2026.
+        "aws_standard_2026" => AwsStandard2026,
+        /// The adaptive mode of the AWS SDKs.
+        "aws_adaptive" => AwsAdaptive,
+    }
+}
+
+choice! {
+    /// What is made of a server's word on when to come back.
+    "what is made of a server's word": HeedWord {
+        /// Nothing.
+        "ignore" => Ignore,
+        /// It replaces the back-off, which starts anew; "never" ends the call (gRPC).
+        "replace" => Replace,
+        /// It counts between the back-off and 5 s more; "never" is not heard (AWS SDKs of 2026).
+        "clamp" => Clamp,
+    }
+}
+
+record! {
+    /// A bucket for attempts whose rate follows a cubic curve after each throttling (the AWS SDKs'
+    /// adaptive mode).
+    AdaptiveShape {
+        /// What the rate is multiplied by on throttling.
+        default beta: OpenRatio = "0.7",
+        /// How fast the cubic grows.
+        default scale: PositiveNumber = "0.4",
     }
 }
 
@@ -101,6 +160,8 @@ choice! {
         "equal" => Equal,
         /// Uniform on `initial` to three times the last back-off, at most `max`.
         "decorrelated" => Decorrelated,
+        /// Polly's of version 8: a formula of its own around exponential ones, 25 % around others.
+        "polly" => Polly,
     }
 }
 
@@ -118,6 +179,7 @@ impl Value for JitterShape {
             JitterWord::Full => Jitter::Full,
             JitterWord::Equal => Jitter::Equal,
             JitterWord::Decorrelated => Jitter::Decorrelated,
+            JitterWord::Polly => Jitter::Polly,
         }))
     }
 
@@ -126,55 +188,72 @@ impl Value for JitterShape {
     }
 }
 
-record! {
-    /// What bounds the retries over all calls: `ratio`, or `tokens`.
-    BudgetShape {
-        /// Retries for each call (0.2: one retry for five calls); a deposit is good for 10 s.
-        optional ratio: Ratio,
-        /// Retries a second that are free, as a number or a rate; 10 when absent (Finagle).
-        optional min_per_second: FreeRetries,
-        /// A bucket of tokens, as the AWS SDKs keep it.
-        optional tokens: TokensShape,
-    }
-    one_of { "ratio", "tokens" }
-    needs { "min_per_second" => "ratio" }
-}
-
-record! {
-    /// A bucket of tokens that retries empty and successes fill.
-    TokensShape {
-        /// The most that the bucket holds; it starts full.
-        default capacity: PositiveNumber = "500",
-        /// What a retry takes.
-        default cost: PositiveNumber = "5",
-        /// What a success gives back.
-        default refund: Number = "1",
-    }
-}
-
-/// Retries a second: a plain number or a rate.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FreeRetries(f64);
-
-impl Value for FreeRetries {
-    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
-        match &node.kind {
-            Kind::Scalar(scalar) if scalar.text.contains('/') => {
-                Rate::read(node, cx).map(|rate| Self(rate.0))
-            }
-            _ => <Number>::read(node, cx).map(|number| Self(number.0)),
-        }
-    }
-
-    fn schema(defs: &mut Defs) -> Json {
-        json!({"oneOf": [<Number>::schema(defs), Rate::schema(defs)]})
-    }
-}
-
 /// What the retry of a policy is given.
-pub(super) fn resolve_retry(retry: RetryShape, cx: &mut Reader<'_>) -> RetryConfig {
-    let backoff = match retry.backoff.value {
-        BackoffShape::Constant(duration) => Backoff::Constant(duration),
+pub(super) fn resolve_retry(retry: Keyed<RetryShape>, cx: &mut Reader<'_>) -> Option<LayerConfig> {
+    let Keyed { value: shape, keys } = retry;
+    let config = configure(&shape, cx);
+    match &shape.implementation {
+        None => Some(LayerConfig::Retry(config)),
+        Some(name) => resolve_custom(name, shape.with, Role::Retry(config), &keys, cx),
+    }
+}
+
+fn configure(shape: &RetryShape, cx: &mut Reader<'_>) -> RetryConfig {
+    let mut config = match shape.preset.as_ref().map(|preset| &preset.value) {
+        None => RetryConfig::default(),
+        Some(RetryPreset::Resilience4j) => RetryConfig::resilience4j(),
+        Some(RetryPreset::Polly) => RetryConfig::polly(),
+        Some(RetryPreset::Grpc) => RetryConfig::grpc(),
+        Some(RetryPreset::Envoy) => RetryConfig::envoy(),
+        Some(RetryPreset::Istio) => RetryConfig::istio(),
+        Some(RetryPreset::Finagle) => RetryConfig::finagle(),
+        Some(RetryPreset::AwsStandard) => RetryConfig::aws_standard(),
+        Some(RetryPreset::AwsStandard2026) => RetryConfig::aws_standard_2026(),
+        Some(RetryPreset::AwsAdaptive) => RetryConfig::aws_adaptive(),
+    };
+    if let Some(attempts) = shape.attempts {
+        config.attempts = attempts.0;
+    }
+    if let Some(backoff) = &shape.backoff {
+        config.backoff = resolve_backoff(&backoff.value, cx);
+    }
+    if let Some(jitter) = &shape.jitter {
+        config.jitter = jitter.0;
+    }
+    if let Some(kinds) = &shape.retry_on {
+        config.retry_on = outcomes(&kinds.value);
+    }
+    if let Some(budget) = &shape.budget {
+        config.budget = budget
+            .0
+            .as_ref()
+            .and_then(|budget| resolve_budget(budget, cx));
+    }
+    if let Some(heed) = &shape.heed {
+        config.heed = match heed.value {
+            HeedWord::Ignore => Heed::Ignore,
+            HeedWord::Replace => Heed::Replace,
+            HeedWord::Clamp => Heed::Clamp,
+        };
+    }
+    if let Some(initial) = shape.throttled_initial {
+        config.throttled_initial = initial.0;
+    }
+    if let Some(pause) = shape.pause_when_exhausted {
+        config.pause_when_exhausted = *pause;
+    }
+    if let Some(adaptive) = &shape.adaptive {
+        config.adaptive = adaptive.0.as_ref().map(|adaptive| AdaptiveRate {
+            beta: adaptive.beta.0,
+            scale: adaptive.scale.0,
+        });
+    }
+    config
+}
+
+fn resolve_backoff(shape: &BackoffShape, cx: &mut Reader<'_>) -> Backoff {
+    match shape {
+        BackoffShape::Constant(duration) => Backoff::Constant(*duration),
         BackoffShape::Growing(GrowingBackoff::Exponential(shape)) => Backoff::Exponential {
             initial: *shape.initial,
             factor: shape.factor.0,
@@ -187,16 +266,6 @@ pub(super) fn resolve_retry(retry: RetryShape, cx: &mut Reader<'_>) -> RetryConf
                 .map_or(*shape.initial, |increment| *increment),
             max: checked_max(*shape.initial, shape.max, cx),
         },
-    };
-    RetryConfig {
-        attempts: retry.attempts.0,
-        backoff,
-        jitter: retry.jitter.value.0,
-        retry_on: retry
-            .retry_on
-            .map_or_else(default_retry_on, |kinds| outcomes(&kinds.value)),
-        budget: retry.budget.and_then(|budget| resolve_budget(&budget)),
-        ..RetryConfig::default()
     }
 }
 
@@ -209,19 +278,4 @@ fn checked_max(initial: Duration, max: Option<At<Duration>>, cx: &mut Reader<'_>
         );
     }
     *max
-}
-
-fn resolve_budget(budget: &BudgetShape) -> Option<RetryBudget> {
-    if let Some(tokens) = &budget.tokens {
-        return Some(RetryBudget::Tokens {
-            capacity: tokens.capacity.0,
-            cost: tokens.cost.0,
-            refund: tokens.refund.0,
-        });
-    }
-    Some(RetryBudget::Ratio {
-        ratio: budget.ratio?.0,
-        min_per_second: budget.min_per_second.map_or(FREE_RETRIES, |free| free.0),
-        ttl: DEPOSIT_TTL,
-    })
 }
