@@ -130,6 +130,7 @@ macro_rules! choice {
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, Debug)]
+        #[allow(dead_code, reason = "some parts only say that a word may stand in a map")]
         pub(crate) enum $name {
             $( $(#[doc = $vdoc])* $variant $( ($crate::reader::At<$ty>) )? ),*
         }

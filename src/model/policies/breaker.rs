@@ -11,11 +11,8 @@ use policy::config::{
 };
 
 record! {
-    /// A circuit breaker: closed, open, half-open. Defaults are those of Resilience4j, or of the
-    /// `preset`.
+    /// A circuit breaker: closed, open, half-open. Defaults are those of Resilience4j.
     BreakerShape {
-        /// Whose breaker it is; other keys override what it says.
-        optional preset: BreakerPreset,
         /// Over which calls the rates are taken: `{count: N}`, `{time: D, buckets: N}` or
         /// `{consecutive: N}`; the last 100 calls when absent.
         optional window: WindowShape,
@@ -47,18 +44,7 @@ record! {
         optional with: Keyed<SettingsShape>,
     }
     needs { "with" => "implementation" }
-}
-
-choice! {
-    /// Whose circuit breaker.
-    "a preset": BreakerPreset {
-        /// Resilience4j's, with its defaults.
-        "resilience4j" => Resilience4j,
-        /// Polly's of version 8, with its defaults.
-        "polly" => Polly,
-        /// Hystrix's, with its defaults.
-        "hystrix" => Hystrix,
-    }
+    later { "preset" }
 }
 
 choice! {
@@ -133,13 +119,7 @@ pub(super) fn resolve_breaker(
 }
 
 fn configure(shape: &BreakerShape, cx: &mut Reader<'_>) -> Option<BreakerConfig> {
-    let preset = shape.preset.as_ref().map(|preset| &preset.value);
-    let mut config = match preset {
-        None => BreakerConfig::default(),
-        Some(BreakerPreset::Resilience4j) => BreakerConfig::resilience4j(),
-        Some(BreakerPreset::Polly) => BreakerConfig::polly(),
-        Some(BreakerPreset::Hystrix) => BreakerConfig::hystrix(),
-    };
+    let mut config = BreakerConfig::default();
     if let Some(window) = &shape.window {
         config.window = resolve_window(window, cx)?;
     }
@@ -172,10 +152,6 @@ fn configure(shape: &BreakerShape, cx: &mut Reader<'_>) -> Option<BreakerConfig>
             );
         }
         Some(minimum) => config.half_open_minimum = Some(minimum.0),
-        // What it follows from may have been overridden.
-        None if matches!(preset, Some(BreakerPreset::Resilience4j)) => {
-            config.half_open_minimum = Some(config.minimum_calls.min(config.half_open_calls));
-        }
         None => {
             config.half_open_minimum = config
                 .half_open_minimum

@@ -80,10 +80,10 @@ pub(super) fn resolve_custom(
     cx: &mut Reader<'_>,
 ) -> Option<LayerConfig> {
     let Some(maker) = cx.registry.get(implementation) else {
-        let names = cx.registry.names();
+        let names: Vec<&str> = cx.registry.names().collect();
         let help = did_you_mean(
             implementation,
-            names.clone(),
+            names,
             "there is",
             "this program has none built in",
         );

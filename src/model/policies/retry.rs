@@ -51,9 +51,11 @@ choice! {
         "resilience4j" => Resilience4j,
         /// Polly's of version 8, with its defaults.
         "polly" => Polly,
-        /// gRPC's retry policy.
+        /// Spring Retry's, with its defaults.
+        "spring_retry" => SpringRetry,
+        /// gRPC's, as its design shows it.
         "grpc" => Grpc,
-        /// Envoy's, with its defaults.
+        /// Envoy's after any 5xx, with its defaults.
         "envoy" => Envoy,
         /// Istio's default for every route.
         "istio" => Istio,
@@ -203,6 +205,7 @@ fn configure(shape: &RetryShape, cx: &mut Reader<'_>) -> RetryConfig {
         None => RetryConfig::default(),
         Some(RetryPreset::Resilience4j) => RetryConfig::resilience4j(),
         Some(RetryPreset::Polly) => RetryConfig::polly(),
+        Some(RetryPreset::SpringRetry) => RetryConfig::spring_retry(),
         Some(RetryPreset::Grpc) => RetryConfig::grpc(),
         Some(RetryPreset::Envoy) => RetryConfig::envoy(),
         Some(RetryPreset::Istio) => RetryConfig::istio(),

@@ -85,9 +85,27 @@ choice! {
     }
 }
 
-record! {
-    /// Nothing more can be told.
-    NoParts {}
+/// An empty map, so that a word can stand beside another key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoParts;
+
+impl Value for NoParts {
+    fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Map(entries) if entries.is_empty() => Some(Self),
+            _ => {
+                cx.expected("`{}`", node)
+                    .help("there is nothing to be told");
+                None
+            }
+        }
+    }
+
+    fn schema(_: &mut Defs) -> Json {
+        json!({"type": "object", "additionalProperties": false})
+    }
+
+    const BARE: bool = true;
 }
 
 record! {

@@ -96,6 +96,7 @@ impl Validator<'_> {
                 _ => list().any(|name| has_type(name.as_str().expect("a name"), value)),
             },
             "const" => rule == value,
+            "not" => !self.accepts(rule, value),
             "oneOf" => list().filter(|form| self.accepts(form, value)).count() == 1,
             "allOf" => list().all(|form| self.accepts(form, value)),
             "required" => value
@@ -197,6 +198,7 @@ fn it_names_every_section_and_describes_every_key() {
         "run",
         "services",
         "slo",
+        "stores",
         "workloads",
         "zones",
     ];
