@@ -72,5 +72,5 @@ pub use pipeline::{Action, Actions, Attempt, Env, Pipeline, Pushback, Sink, Time
 pub use queue::{Popped, Queue, Verdict};
 pub use rate_limit::{KeyedRateLimiter, RateLimiter};
 pub use rejected::Rejected;
-pub use retry_budget::{Held, RetryBudget};
+pub use retry_budget::{Drawn, RetryBudget};
 pub use token_bucket::TokenBucket;

@@ -10,7 +10,7 @@ use crate::frame::{Frame, Root};
 use crate::layer::{Ascend, Descend, Fired};
 use crate::outcome::Outcome;
 use crate::pipeline::{Action, Attempt, Env, Pushback, Sink, TimerId};
-use crate::retry_budget::{Held, RetryBudget};
+use crate::retry_budget::{Drawn, RetryBudget};
 use clock::{Duration, Instant};
 
 /// How much longer than the back-off a server's word may make the wait (`retryAfterMaxOvershoot` of
@@ -252,7 +252,7 @@ impl RetryLayer {
         *frame = Frame::default();
     }
 
-    fn budget_of(&mut self, call: &mut CallMut<'_>, word: fn(&mut RetryBudget, &mut Held)) {
+    fn budget_of(&mut self, call: &mut CallMut<'_>, word: fn(&mut RetryBudget, &mut Drawn)) {
         if let Some(budget) = &mut self.budget {
             let mut held = call.held();
             word(budget, &mut held);
@@ -361,11 +361,11 @@ impl CallMut<'_> {
     }
 
     #[inline]
-    fn held(&self) -> Held {
-        Held::from_bits(((self.0.index & HELD) >> HELD_SHIFT) as u8)
+    fn held(&self) -> Drawn {
+        Drawn::from_bits(((self.0.index & HELD) >> HELD_SHIFT) as u8)
     }
 
-    fn hold(&mut self, held: Held) {
+    fn hold(&mut self, held: Drawn) {
         self.0.index = self.0.index & !HELD | u32::from(held.bits()) << HELD_SHIFT;
     }
 }

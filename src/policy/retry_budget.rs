@@ -25,12 +25,12 @@ use tokens::Tokens;
 /// Stand-alone, every call goes like this:
 /// ```
 /// use clock::Instant;
-/// use stormglass_policy::{Held, Outcome, RetryBudget, config};
+/// use stormglass_policy::{Drawn, Outcome, RetryBudget, config};
 ///
 /// let mut budget = RetryBudget::new(config::RetryBudget::Envoy { share: 0.2, min_concurrency: 3 });
 /// let now = Instant::ZERO;
 ///
-/// let mut held = Held::default(); // kept with the call
+/// let mut held = Drawn::default(); // kept with the call
 /// budget.call_started(now);
 /// // The first attempt failed, in a way that is retried on:
 /// budget.attempt_failed();
@@ -57,9 +57,9 @@ enum Kind {
 /// What one call holds of a budget, to be kept with the call from its start to its end; nothing by
 /// default. It belongs to the budget that wrote it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Held(u8);
+pub struct Drawn(u8);
 
-impl Held {
+impl Drawn {
     /// What the latest further attempt was paid by: two bits of the AWS quota's.
     const PAID: u8 = 0b0011;
     /// A further attempt of this call counts among those in flight.
@@ -147,7 +147,7 @@ impl RetryBudget {
     /// `failure` is what the callee said and what is now answered by another attempt; `None` for an
     /// attempt that no answer of the callee's caused: a hedge, or a retry after a refusal of the
     /// caller's own limits.
-    pub fn withdraw(&mut self, now: Instant, failure: Option<Outcome>, held: &mut Held) -> bool {
+    pub fn withdraw(&mut self, now: Instant, failure: Option<Outcome>, held: &mut Drawn) -> bool {
         match &mut self.0 {
             Kind::Ratio(budget) => budget.withdraw(now),
             Kind::Tokens(budget) => budget.withdraw(),
@@ -159,14 +159,14 @@ impl RetryBudget {
 
     /// The call has no attempt out from now on: it backs off. Only Envoy's budget listens, which
     /// counts the load on the callee; who does not say it is taken to be in flight until the end.
-    pub fn pause(&mut self, held: &mut Held) {
+    pub fn pause(&mut self, held: &mut Drawn) {
         if let Kind::Envoy(budget) = &mut self.0 {
             budget.pause(held);
         }
     }
 
     /// The call goes on after a [`pause`](Self::pause).
-    pub fn resume(&mut self, held: &mut Held) {
+    pub fn resume(&mut self, held: &mut Drawn) {
         if let Kind::Envoy(budget) = &mut self.0 {
             budget.resume(held);
         }
@@ -174,7 +174,7 @@ impl RetryBudget {
 
     /// A call that started ends with an outcome.
     #[inline]
-    pub fn call_ended(&mut self, outcome: Outcome, held: Held) {
+    pub fn call_ended(&mut self, outcome: Outcome, held: Drawn) {
         match &mut self.0 {
             Kind::Tokens(budget) if outcome.is_success() => budget.success(),
             Kind::Grpc(budget) if outcome.is_success() => budget.succeeded(),
@@ -185,7 +185,7 @@ impl RetryBudget {
     }
 
     /// A call that started goes away without an outcome.
-    pub fn call_given_up(&mut self, held: Held) {
+    pub fn call_given_up(&mut self, held: Drawn) {
         if let Kind::Envoy(budget) = &mut self.0 {
             budget.call_ended(held);
         }

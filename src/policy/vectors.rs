@@ -12,7 +12,7 @@ use crate::config::*;
 use crate::layer::Layer;
 use crate::window::{Limits, Window as CallWindow};
 use crate::{
-    Action, Actions, BreakerState, CircuitBreaker, Codel, Env, Frame, Held, Outcome, Pipeline,
+    Action, Actions, BreakerState, CircuitBreaker, Codel, Drawn, Env, Frame, Outcome, Pipeline,
     RetryBudget,
 };
 use clock::{Duration, Instant};
@@ -202,9 +202,9 @@ fn shared_quota(case: &Value) {
     });
     for step in steps {
         if step["expected"]["outcome"] == "success" {
-            budget.call_ended(Outcome::Success, Held::default());
+            budget.call_ended(Outcome::Success, Drawn::default());
         } else {
-            assert!(budget.withdraw(now, None, &mut Held::default()));
+            assert!(budget.withdraw(now, None, &mut Drawn::default()));
         }
         assert_eq!(
             budget.balance(now),
@@ -339,7 +339,7 @@ fn finagle_budget(case: &Value) {
         let retries = (0..calls)
             .filter(|_| {
                 budget.call_started(Instant::ZERO);
-                budget.withdraw(Instant::ZERO, None, &mut Held::default())
+                budget.withdraw(Instant::ZERO, None, &mut Drawn::default())
             })
             .count();
         assert!(

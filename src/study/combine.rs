@@ -4,6 +4,7 @@
 //! the same bytes. It refuses to know how they were made.
 
 use crate::figures::{Figures, LatencyFigures, Pooled, per};
+use crate::metrics::busy_at_once;
 use crate::record::{
     CallRecord, Estimate, LatencyRecord, Objective, QueueLength, ServiceRecord, Wait,
     WorkloadRecord,
@@ -11,7 +12,7 @@ use crate::record::{
 use crate::recorder::EdgeMeasured;
 use crate::windows::ServiceTotals;
 use clock::Duration;
-use model::{LatencyQuantile, Model, Scheduling};
+use model::{LatencyQuantile, Model};
 use policy::Outcome;
 use stats::{Interval, Summary};
 use std::collections::BTreeMap;
@@ -105,7 +106,7 @@ impl Combined<'_> {
     }
 
     fn service(&self, s: usize) -> ServiceRecord {
-        let workers = self.workers(s);
+        let workers = busy_at_once(self.model, s);
         let sum = |count: fn(&ServiceTotals) -> u64| {
             self.replications
                 .iter()
@@ -138,16 +139,6 @@ impl Combined<'_> {
             },
             wasted: self.estimate(Range::Ratio, |r| r.services[s].wasted),
         }
-    }
-
-    /// What can be busy at once in all instances: workers, or the cores that they share.
-    pub(crate) fn workers(&self, s: usize) -> f64 {
-        let service = &self.model.services[s];
-        let most = match service.scheduling {
-            Scheduling::Fcfs => service.workers,
-            Scheduling::ProcessorSharing { cores } => cores.min(service.workers),
-        };
-        f64::from(most) * f64::from(service.instances)
     }
 
     /// Over the replications that have the figure.

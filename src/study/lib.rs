@@ -10,6 +10,7 @@ mod fault_log;
 mod faults;
 mod figures;
 mod json;
+mod metrics;
 mod output;
 mod pilot;
 mod plan;
@@ -21,10 +22,13 @@ mod series;
 mod stopwatch;
 #[cfg(test)]
 mod testing;
+mod trial;
 mod windows;
 
 pub use error::StudyError;
 pub use json::{results_schema, to_json};
+pub use metrics::{Better, Metric, Unit, find_metric};
 pub use output::write_files;
 pub use progress::Progress;
 pub use run::{Options, run};
+pub use trial::{Trial, Trials};

@@ -40,13 +40,7 @@ pub struct Options {
 /// [`StudyError::Stopped`] when it was stopped before the first replication began.
 pub fn run(model: &Model, options: &Options, progress: &Progress) -> Result<RunRecord, StudyError> {
     let watch = Stopwatch::start();
-    let study = Study {
-        model,
-        options,
-        progress,
-        seed: options.seed.unwrap_or(model.run.seed),
-        edges: OnceLock::new(),
-    };
+    let study = Study::new(model, options, progress);
     let replications = options
         .replications
         .unwrap_or(model.run.replications)
@@ -82,28 +76,50 @@ pub fn run(model: &Model, options: &Options, progress: &Progress) -> Result<RunR
     Ok(study.record(&plan, warmup.warnings, kept, &pooled, replications, watch))
 }
 
-struct Study<'a> {
+/// A model and how it is run.
+pub(crate) struct Study<'a> {
     model: &'a Model,
     options: &'a Options,
     progress: &'a Progress,
-    seed: u64,
+    pub(crate) seed: u64,
     /// `caller->service.endpoint`, by edge; the same in every world of the model.
     edges: OnceLock<Vec<String>>,
 }
 
 /// One replication that has ended.
-struct Replication {
+pub(crate) struct Replication {
     number: u32,
-    ended: Ended,
-    figures: Figures,
+    pub(crate) ended: Ended,
+    pub(crate) figures: Figures,
     /// What it would add to the pool, had it not been stopped.
     cut: Option<Pooled>,
     /// What the world and the recorder don't agree on.
-    violations: Vec<Violation>,
+    pub(crate) violations: Vec<Violation>,
 }
 
-impl Study<'_> {
-    fn find_warmup(&self) -> Result<Warmup, StudyError> {
+impl<'a> Study<'a> {
+    pub(crate) fn new(model: &'a Model, options: &'a Options, progress: &'a Progress) -> Self {
+        Self {
+            model,
+            options,
+            progress,
+            seed: options.seed.unwrap_or(model.run.seed),
+            edges: OnceLock::new(),
+        }
+    }
+
+    /// `caller->service.endpoint`, by edge.
+    pub(crate) fn edge_names(&self, world: &World) -> &[String] {
+        self.edges.get_or_init(|| {
+            world
+                .edges()
+                .iter()
+                .map(|edge| format!("{}->{}", edge.caller, edge.target))
+                .collect()
+        })
+    }
+
+    pub(crate) fn find_warmup(&self) -> Result<Warmup, StudyError> {
         let duration = self.model.run.duration;
         self.progress.expect(duration);
         let mut pilot = Pilot::new(self.model.workloads.len(), duration, self.progress);
@@ -120,19 +136,25 @@ impl Study<'_> {
         Ok(pilot.finish(ended.at, names))
     }
 
-    /// `None` when a stop came before it began.
+    /// Adds what may be pooled to the pool, unless it was stopped. `None` when a stop came before
+    /// it began.
     fn replicate(&self, number: u32, plan: &Plan, pool: &Mutex<Pooled>) -> Option<Replication> {
+        let (mut one, own) = self.measure(number, plan)?;
+        if one.ended.reason == Reason::Stopped {
+            one.cut = Some(own);
+        } else {
+            pool.lock().expect("no one panics while adding").add(&own);
+        }
+        Some(one)
+    }
+
+    /// One replication, and what of it may be pooled. `None` when a stop came before it began.
+    pub(crate) fn measure(&self, number: u32, plan: &Plan) -> Option<(Replication, Pooled)> {
         if self.progress.is_stopped() {
             return None;
         }
         let mut world = World::new(self.model, self.seed, number);
-        let edges = self.edges.get_or_init(|| {
-            world
-                .edges()
-                .iter()
-                .map(|edge| format!("{}->{}", edge.caller, edge.target))
-                .collect()
-        });
+        let edges = self.edge_names(&world);
         let breakers: Vec<bool> = world.edges().iter().map(|edge| edge.has_breaker).collect();
         let (workloads, services) = (self.model.workloads.len(), self.model.services.len());
         let mut recorder =
@@ -140,18 +162,17 @@ impl Study<'_> {
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
         let violations = violations(number, &ended, &world, &recorder, edges);
         let (own, figures) = split(recorder.finish(ended.at));
-        let stopped = ended.reason == Reason::Stopped;
-        if !stopped {
-            pool.lock().expect("no one panics while adding").add(&own);
+        if ended.reason != Reason::Stopped {
             self.progress.finish_one();
         }
-        Some(Replication {
+        let one = Replication {
             number,
             ended,
             figures,
-            cut: stopped.then_some(own),
+            cut: None,
             violations,
-        })
+        };
+        Some((one, own))
     }
 
     fn record(

@@ -33,7 +33,11 @@ impl Combined<'_> {
                 )
             });
         let services = self.model.services.iter().enumerate().map(|(s, service)| {
-            let series = service_series(&windows.services[s], &seconds, self.workers(s));
+            let series = service_series(
+                &windows.services[s],
+                &seconds,
+                crate::metrics::busy_at_once(self.model, s),
+            );
             (service.name.clone(), series)
         });
         let breakers = windows.breakers.iter().map(|(edge, open)| {

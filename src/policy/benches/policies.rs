@@ -4,7 +4,7 @@ use clock::{Duration, Instant};
 use divan::{Bencher, black_box};
 use stormglass_policy::config::*;
 use stormglass_policy::{
-    Action, Actions, Bulkhead, CircuitBreaker, Env, Frame, Held, Outcome, Pipeline, RetryBudget,
+    Action, Actions, Bulkhead, CircuitBreaker, Drawn, Env, Frame, Outcome, Pipeline, RetryBudget,
     Sink, TokenBucket,
 };
 
@@ -117,7 +117,7 @@ fn retry_budget(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         let now = ticks.next();
         budget.call_started(black_box(now));
-        let mut held = Held::default();
+        let mut held = Drawn::default();
         budget.withdraw(now, Some(Outcome::Error), &mut held);
         held
     });

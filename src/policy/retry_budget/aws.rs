@@ -2,7 +2,7 @@
 //! `StandardRetryTokenBucket.kt`): a retry takes what the failure before it costs, and a success
 //! gives back what the call's last retry took.
 
-use super::Held;
+use super::Drawn;
 use crate::outcome::Outcome;
 
 /// What a success gives back when the call needed no retry.
@@ -25,7 +25,7 @@ impl Aws {
         }
     }
 
-    pub(super) fn withdraw(&mut self, failure: Option<Outcome>, held: &mut Held) -> bool {
+    pub(super) fn withdraw(&mut self, failure: Option<Outcome>, held: &mut Drawn) -> bool {
         let kind = match failure {
             Some(Outcome::Timeout) => 1,
             Some(Outcome::Rejected) => 2,
@@ -35,14 +35,14 @@ impl Aws {
         let enough = self.tokens >= cost;
         if enough {
             self.tokens -= cost;
-            held.0 = held.0 & !Held::PAID | (kind as u8 + 1);
+            held.0 = held.0 & !Drawn::PAID | (kind as u8 + 1);
         }
         enough
     }
 
     #[inline]
-    pub(super) fn success(&mut self, held: Held) {
-        let refund = match held.0 & Held::PAID {
+    pub(super) fn success(&mut self, held: Drawn) {
+        let refund = match held.0 & Drawn::PAID {
             0 => NO_RETRY_INCREMENT,
             paid => self.costs[usize::from(paid - 1)],
         };

@@ -5,7 +5,7 @@
 //! included, until its own failure is judged or the call ends; it gives its place back before it
 //! asks for the next. A call that backs off has no request in flight.
 
-use super::Held;
+use super::Drawn;
 
 #[derive(Clone, Debug)]
 pub(super) struct Envoy {
@@ -32,38 +32,38 @@ impl Envoy {
         self.active += 1;
     }
 
-    pub(super) fn withdraw(&mut self, held: &mut Held) -> bool {
+    pub(super) fn withdraw(&mut self, held: &mut Drawn) -> bool {
         self.give_back(held);
         let granted = self.retries < self.most();
         if granted {
             self.retries += 1;
-            held.set(Held::RETRYING);
+            held.set(Drawn::RETRYING);
         }
         granted
     }
 
-    pub(super) fn pause(&mut self, held: &mut Held) {
-        if held.set(Held::PAUSED) {
+    pub(super) fn pause(&mut self, held: &mut Drawn) {
+        if held.set(Drawn::PAUSED) {
             self.active -= 1;
         }
     }
 
-    pub(super) fn resume(&mut self, held: &mut Held) {
-        if held.clear(Held::PAUSED) {
+    pub(super) fn resume(&mut self, held: &mut Drawn) {
+        if held.clear(Drawn::PAUSED) {
             self.active += 1;
         }
     }
 
     #[inline]
-    pub(super) fn call_ended(&mut self, mut held: Held) {
+    pub(super) fn call_ended(&mut self, mut held: Drawn) {
         self.resume(&mut held);
         self.give_back(&mut held);
         self.active -= 1;
     }
 
     #[inline]
-    fn give_back(&mut self, held: &mut Held) {
-        if held.clear(Held::RETRYING) {
+    fn give_back(&mut self, held: &mut Drawn) {
+        if held.clear(Drawn::RETRYING) {
             self.retries -= 1;
         }
     }

@@ -19,7 +19,7 @@ fn at(s: u64) -> Instant {
 
 /// One retry after an error, by a call that holds nothing.
 fn withdraw(budget: &mut RetryBudget, now: Instant) -> bool {
-    budget.withdraw(now, Some(Outcome::Error), &mut Held::default())
+    budget.withdraw(now, Some(Outcome::Error), &mut Drawn::default())
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn tokens_start_full_and_successes_pay_back_up_to_the_capacity() {
         cost: 5.0,
         refund: 1.0,
     });
-    let success = |budget: &mut RetryBudget| budget.call_ended(Outcome::Success, Held::default());
+    let success = |budget: &mut RetryBudget| budget.call_ended(Outcome::Success, Drawn::default());
     success(&mut budget);
     assert_eq!(budget.balance(ALL), 12.0);
     assert!(withdraw(&mut budget, ALL) && withdraw(&mut budget, ALL));
@@ -81,7 +81,7 @@ fn aws(capacity: f64) -> RetryBudget {
 #[test]
 fn the_aws_quota_charges_by_failure_and_gives_back_what_the_last_retry_took() {
     let mut budget = aws(100.0);
-    let mut held = Held::default();
+    let mut held = Drawn::default();
     for (failure, left) in [
         (Some(Outcome::Error), 95.0),
         (Some(Outcome::Timeout), 85.0),
@@ -95,7 +95,7 @@ fn the_aws_quota_charges_by_failure_and_gives_back_what_the_last_retry_took() {
     budget.call_ended(Outcome::Success, held);
     assert_eq!(budget.balance(ALL), 77.0);
     // Without a retry: one.
-    budget.call_ended(Outcome::Success, Held::default());
+    budget.call_ended(Outcome::Success, Drawn::default());
     assert_eq!(budget.balance(ALL), 78.0);
     budget.call_ended(Outcome::Error, held);
     assert_eq!(budget.balance(ALL), 78.0);
@@ -104,7 +104,7 @@ fn the_aws_quota_charges_by_failure_and_gives_back_what_the_last_retry_took() {
 #[test]
 fn a_refusal_of_the_aws_quota_leaves_what_was_paid_before() {
     let mut budget = aws(12.0);
-    let mut held = Held::default();
+    let mut held = Drawn::default();
     assert!(budget.withdraw(ALL, Some(Outcome::Error), &mut held));
     assert!(!budget.withdraw(ALL, Some(Outcome::Timeout), &mut held));
     assert_eq!(budget.balance(ALL), 7.0);
@@ -126,7 +126,7 @@ fn grpc_stops_at_half_and_counts_exactly() {
     }
     budget.attempt_failed();
     for successes in 1..=11 {
-        budget.call_ended(Outcome::Success, Held::default());
+        budget.call_ended(Outcome::Success, Drawn::default());
         assert_eq!(withdraw(&mut budget, ALL), successes == 11, "{successes}");
     }
 }
@@ -141,7 +141,7 @@ fn envoy(share: f64, min_concurrency: u32) -> RetryBudget {
 #[test]
 fn envoy_frees_a_place_when_the_retry_fails_or_the_call_ends() {
     let mut budget = envoy(0.0, 1);
-    let mut held = [Held::default(); 2];
+    let mut held = [Drawn::default(); 2];
     held.iter().for_each(|_| budget.call_started(ALL));
     let error = Some(Outcome::Error);
     assert!(budget.withdraw(ALL, error, &mut held[0]));
@@ -157,7 +157,7 @@ fn envoy_frees_a_place_when_the_retry_fails_or_the_call_ends() {
 #[test]
 fn envoy_takes_its_share_of_the_calls_that_do_not_back_off() {
     let mut budget = envoy(0.5, 0);
-    let mut held = Held::default();
+    let mut held = Drawn::default();
     (0..4).for_each(|_| budget.call_started(ALL));
     assert_eq!(budget.balance(ALL), 2.0);
     budget.pause(&mut held);
@@ -202,7 +202,7 @@ fn drive(
 ) {
     #[derive(Clone, Copy, Default)]
     struct Call {
-        held: Held,
+        held: Drawn,
         retrying: bool,
         paused: bool,
     }

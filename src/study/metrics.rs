@@ -1,0 +1,200 @@
+//! The figures of a model by name, such as `shoppers.latency.p99`: what sweeps tabulate and
+//! comparisons compare.
+//!
+//! One replication gives one value of each; it refuses to know how values become estimates.
+
+use crate::figures::{Figures, per};
+use model::{LatencyQuantile, Model, Scheduling};
+use policy::Outcome;
+
+/// A figure of a model.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Metric {
+    /// As an experiment writes it.
+    pub name: String,
+    /// What it is measured in.
+    pub unit: Unit,
+    /// Whether more of it is better, worse, or neither.
+    pub better: Better,
+    of: Of,
+}
+
+/// What a figure is measured in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// A share, 0..=1.
+    Ratio,
+    /// Milliseconds.
+    Milliseconds,
+    /// Per second.
+    PerSecond,
+    /// A number of things, not always whole.
+    Count,
+}
+
+impl Unit {
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ratio => "ratio",
+            Self::Milliseconds => "ms",
+            Self::PerSecond => "per_s",
+            Self::Count => "count",
+        }
+    }
+}
+
+/// Which way a figure should go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Better {
+    /// The more the better.
+    More,
+    /// The less the better.
+    Less,
+    /// Neither.
+    Neither,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Of {
+    Availability(usize),
+    Throughput(usize),
+    Degraded(usize),
+    Failed(usize, Outcome),
+    LatencyMean(usize),
+    LatencyQuantile(usize, usize),
+    LatencyMax(usize),
+    /// A service, and what can be busy in it at once.
+    Utilization(usize, f64),
+    Wasted(usize),
+    QueueMean(usize),
+    QueueMax(usize),
+    WaitMean(usize),
+    WaitP99(usize),
+    Amplification(usize),
+    CallFailures(usize),
+}
+
+impl Metric {
+    /// All figures of a model: workloads, then services, then calls, each in the order of the file.
+    /// `edges` are named `caller->service.endpoint`, those of workloads first.
+    pub(crate) fn all(model: &Model, edges: &[String]) -> Vec<Self> {
+        use Better::{Less, More, Neither};
+        use Unit::{Count, Milliseconds, PerSecond, Ratio};
+        let mut all = Vec::new();
+        let mut add = |name: String, unit, better, of| {
+            all.push(Self {
+                name,
+                unit,
+                better,
+                of,
+            });
+        };
+        for (w, workload) in model.workloads.iter().enumerate() {
+            let name = &workload.name;
+            add(
+                format!("{name}.availability"),
+                Ratio,
+                More,
+                Of::Availability(w),
+            );
+            add(
+                format!("{name}.throughput"),
+                PerSecond,
+                More,
+                Of::Throughput(w),
+            );
+            add(format!("{name}.degraded"), Ratio, Less, Of::Degraded(w));
+            for kind in Outcome::FAILURES {
+                let failed = format!("{name}.failed.{}", kind.name());
+                add(failed, Ratio, Less, Of::Failed(w, kind));
+            }
+            let latency = |what: &str| format!("{name}.latency.{what}");
+            add(latency("mean"), Milliseconds, Less, Of::LatencyMean(w));
+            for (i, quantile) in LatencyQuantile::ALL.into_iter().enumerate() {
+                let of = Of::LatencyQuantile(w, i);
+                add(latency(quantile.name()), Milliseconds, Less, of);
+            }
+            add(latency("max"), Milliseconds, Less, Of::LatencyMax(w));
+        }
+        for (s, service) in model.services.iter().enumerate() {
+            let name = |what: &str| format!("services.{}.{what}", service.name);
+            let busy = busy_at_once(model, s);
+            add(
+                name("utilization"),
+                Ratio,
+                Neither,
+                Of::Utilization(s, busy),
+            );
+            add(name("wasted"), Ratio, Less, Of::Wasted(s));
+            add(name("queue_length.mean"), Count, Less, Of::QueueMean(s));
+            add(name("queue_length.max"), Count, Less, Of::QueueMax(s));
+            add(name("wait.mean"), Milliseconds, Less, Of::WaitMean(s));
+            add(name("wait.p99"), Milliseconds, Less, Of::WaitP99(s));
+        }
+        for (e, edge) in edges.iter().enumerate() {
+            let name = |what: &str| format!("calls.{edge}.{what}");
+            add(name("amplification"), Count, Less, Of::Amplification(e));
+            add(name("failed"), Ratio, Less, Of::CallFailures(e));
+        }
+        all
+    }
+
+    /// The value in one replication; `None` where nothing was measured.
+    pub(crate) fn value(&self, figures: &Figures) -> Option<f64> {
+        let ended = |e: usize| figures.edges[e].ended.iter().sum::<u64>() as f64;
+        let service = |s: usize| &figures.services[s];
+        match self.of {
+            Of::Availability(w) => figures.edges[w].availability(),
+            Of::Throughput(w) => per(figures.edges[w].succeeded() as f64, figures.seconds),
+            Of::Degraded(w) => {
+                let degraded = figures.edges[w].ended[Outcome::Degraded as usize];
+                per(degraded as f64, ended(w))
+            }
+            Of::Failed(w, kind) => per(figures.edges[w].ended[kind as usize] as f64, ended(w)),
+            Of::LatencyMean(w) => figures.latencies[w].map(|l| l.mean),
+            Of::LatencyQuantile(w, i) => figures.latencies[w].map(|l| l.quantiles[i]),
+            Of::LatencyMax(w) => figures.latencies[w].map(|l| l.max),
+            Of::Utilization(s, busy) => {
+                let time = service(s).totals.busy as f64 / 1e9;
+                per(time, busy * figures.seconds)
+            }
+            Of::Wasted(s) => service(s).wasted,
+            Of::QueueMean(s) => per(service(s).totals.queue as f64 / 1e9, figures.seconds),
+            Of::QueueMax(s) => (figures.seconds > 0.0).then_some(service(s).max_queue as f64),
+            Of::WaitMean(s) => service(s).wait.map(|wait| wait[0]),
+            Of::WaitP99(s) => service(s).wait.map(|wait| wait[1]),
+            Of::Amplification(e) => {
+                let edge = &figures.edges[e];
+                per(edge.attempts as f64, edge.calls as f64)
+            }
+            Of::CallFailures(e) => per(ended(e) - figures.edges[e].succeeded() as f64, ended(e)),
+        }
+    }
+
+    /// Where the figure can lie at all; an interval is cut to it.
+    pub fn bounds(&self) -> (f64, f64) {
+        match self.unit {
+            Unit::Ratio => (0.0, 1.0),
+            _ => (0.0, f64::INFINITY),
+        }
+    }
+}
+
+/// What can be busy at once in all instances of a service: workers, or the cores that they share.
+pub(crate) fn busy_at_once(model: &Model, s: usize) -> f64 {
+    let service = &model.services[s];
+    let most = match service.scheduling {
+        Scheduling::Fcfs => service.workers,
+        Scheduling::ProcessorSharing { cores } => cores.min(service.workers),
+    };
+    f64::from(most) * f64::from(service.instances)
+}
+
+/// The position of the metric that is meant by a word: its name, also with `workloads.` before a
+/// workload's and `latency_ms` for `latency`.
+pub fn find_metric(metrics: &[Metric], word: &str) -> Option<usize> {
+    let word = word.strip_prefix("workloads.").unwrap_or(word);
+    let word = word.replace(".latency_ms.", ".latency.");
+    metrics.iter().position(|metric| metric.name == word)
+}

@@ -1,0 +1,102 @@
+//! A model that is run again and again, one replication at a time: what sweeps, comparisons and
+//! searches are made of.
+//!
+//! The same model, seed and replication give the same trial, whoever runs it and when.
+
+use crate::StudyError;
+use crate::metrics::Metric;
+use crate::pilot::Warmup;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::record::Violation;
+use crate::run::{Options, Study};
+use cluster::{Reason, World};
+use model::Model;
+
+/// A model, made ready: its warm-up is known, its figures have names.
+pub struct Trials<'a> {
+    study: Study<'a>,
+    plan: Plan,
+    metrics: Vec<Metric>,
+    warnings: Vec<String>,
+}
+
+/// What one replication gave.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Trial {
+    /// Its number, from 0.
+    pub replication: u32,
+    /// By metric; `None` where nothing was measured.
+    pub values: Vec<Option<f64>>,
+    /// Events of the world.
+    pub events: u64,
+    /// The hash of its trajectory.
+    pub fingerprint: u64,
+    /// The limit that cut it short, in words.
+    pub cut: Option<String>,
+    /// Broken invariants.
+    pub violations: Vec<Violation>,
+}
+
+impl<'a> Trials<'a> {
+    /// Makes a model ready. With `warmup: auto`, replication 0 is simulated once to find it.
+    ///
+    /// # Errors
+    /// [`StudyError::Stopped`] when it was stopped meanwhile.
+    pub fn new(
+        model: &'a Model,
+        options: &'a Options,
+        progress: &'a Progress,
+    ) -> Result<Self, StudyError> {
+        let study = Study::new(model, options, progress);
+        let warmup = match model.run.warmup {
+            model::Warmup::Fixed(length) => Warmup {
+                length,
+                warnings: Vec::new(),
+            },
+            model::Warmup::Auto => study.find_warmup()?,
+        };
+        let world = World::new(model, study.seed, 0);
+        let metrics = Metric::all(model, study.edge_names(&world));
+        Ok(Self {
+            study,
+            plan: Plan::new(model.run.duration, warmup.length),
+            metrics,
+            warnings: warmup.warnings,
+        })
+    }
+
+    /// The figures that every trial has.
+    pub fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    /// What to mind when reading the figures.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Runs one replication.
+    ///
+    /// # Errors
+    /// [`StudyError::Stopped`] when it was stopped before its end.
+    pub fn run(&self, replication: u32) -> Result<Trial, StudyError> {
+        let (one, _) = self
+            .study
+            .measure(replication, &self.plan)
+            .ok_or(StudyError::Stopped)?;
+        let cut = match one.ended.reason {
+            Reason::Stopped => return Err(StudyError::Stopped),
+            Reason::Limit(what) => Some(what),
+            Reason::Finished => None,
+        };
+        Ok(Trial {
+            replication,
+            values: self.metrics.iter().map(|m| m.value(&one.figures)).collect(),
+            events: one.ended.events,
+            fingerprint: one.ended.fingerprint,
+            cut,
+            violations: one.violations,
+        })
+    }
+}
