@@ -5,20 +5,24 @@
 
 mod consistent_hash;
 mod least_requests;
+mod maglev;
 mod peak_ewma;
 mod random;
 mod round_robin;
 mod weighted;
+mod zone_aware;
 
 use crate::config::BalancerConfig;
 use crate::outcome::Outcome;
 use clock::{Duration, Instant};
 pub use consistent_hash::ConsistentHash;
 pub use least_requests::LeastRequests;
+pub use maglev::Maglev;
 pub use peak_ewma::PeakEwma;
 pub use random::Random;
 pub use round_robin::RoundRobin;
 pub use weighted::Weighted;
+pub use zone_aware::ZoneAware;
 
 /// Who may be picked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,12 +48,28 @@ pub enum Balancer {
     ConsistentHash(ConsistentHash),
     /// See [`BalancerConfig::Weighted`].
     Weighted(Weighted),
+    /// See [`BalancerConfig::Maglev`].
+    Maglev(Maglev),
+    /// See [`BalancerConfig::ZoneAware`].
+    ZoneAware(Box<ZoneAware>),
+}
+
+/// Where the callers and the instances of a service are; zones by number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Zones<'a> {
+    /// The caller's zone, if it is in one.
+    pub own: Option<u16>,
+    /// By instance, its zone.
+    pub instances: &'a [u16],
+    /// By zone, how many instances the calling service has there, this one included.
+    pub callers: &'a [u32],
 }
 
 impl Balancer {
     /// A balancer over the instances `0..instances`, the most there will ever be. `salt` differs
-    /// from caller to caller, so that they do not all begin with the same instance; a hash ring
-    /// takes no notice of it, since there the callers must agree.
+    /// from caller to caller, so that they do not all begin with the same instance; a hash ring and
+    /// a Maglev table take no notice of it, since there the callers must agree. Without zones a
+    /// zone-aware one chooses among all as it would within a zone.
     pub fn new(config: &BalancerConfig, instances: u32, salt: u64) -> Self {
         match config {
             BalancerConfig::Random => Self::Random(Random::new(instances)),
@@ -62,12 +82,34 @@ impl Balancer {
             BalancerConfig::ConsistentHash { keys } => {
                 Self::ConsistentHash(ConsistentHash::new(instances, *keys))
             }
-            BalancerConfig::Maglev { .. } | BalancerConfig::ZoneAware { .. } => {
-                unreachable!("wired with its policy")
+            BalancerConfig::Maglev { keys, table_size } => {
+                Self::Maglev(Maglev::new(instances, *keys, *table_size))
             }
+            BalancerConfig::ZoneAware { within, .. } => Self::new(within, instances, salt),
             BalancerConfig::Weighted { weights } => {
                 Self::Weighted(Weighted::new(instances, weights))
             }
+        }
+    }
+
+    /// The same for a caller that knows where everybody is; only zone-aware balancers ask.
+    pub fn with_zones(
+        config: &BalancerConfig,
+        instances: u32,
+        salt: u64,
+        zones: &Zones<'_>,
+    ) -> Self {
+        let BalancerConfig::ZoneAware {
+            min_cluster_size,
+            within,
+        } = config
+        else {
+            return Self::new(config, instances, salt);
+        };
+        let fresh = || Self::new(within, instances, salt);
+        match ZoneAware::new(*min_cluster_size, fresh, instances, zones) {
+            Some(balancer) => Self::ZoneAware(Box::new(balancer)),
+            None => fresh(),
         }
     }
 
@@ -88,13 +130,16 @@ impl Balancer {
             Self::PeakEwma(b) => b.pick(now, usable, random),
             Self::ConsistentHash(b) => b.pick(usable, key),
             Self::Weighted(b) => b.pick(usable),
+            Self::Maglev(b) => b.pick(usable, key),
+            Self::ZoneAware(b) => b.pick(now, usable, key, random),
         }
     }
 
     /// A request went to `instance`.
     #[inline]
-    pub fn sent(&mut self, _now: Instant, instance: u32) {
+    pub fn sent(&mut self, now: Instant, instance: u32) {
         match self {
+            Self::ZoneAware(b) => b.sent(now, instance),
             Self::LeastRequests(b) => b.sent(instance),
             Self::PeakEwma(b) => b.sent(instance),
             _ => {}
@@ -103,8 +148,9 @@ impl Balancer {
 
     /// A request to `instance` ended, or was given up, after `latency`. Every `sent` has one.
     #[inline]
-    pub fn ended(&mut self, now: Instant, instance: u32, latency: Duration, _outcome: Outcome) {
+    pub fn ended(&mut self, now: Instant, instance: u32, latency: Duration, outcome: Outcome) {
         match self {
+            Self::ZoneAware(b) => b.ended(now, instance, latency, outcome),
             Self::LeastRequests(b) => b.ended(instance),
             Self::PeakEwma(b) => b.ended(now, instance, latency),
             _ => {}

@@ -59,7 +59,7 @@ mod window;
 
 pub use adaptive::AdaptiveRateLimiter;
 pub use admission::{Admission, Admitted, Arriving};
-pub use balance::{Balancer, Usable};
+pub use balance::{Balancer, Usable, Zones};
 pub use breaker::{BreakerState, CircuitBreaker, Permit};
 pub use bulkhead::{Bulkhead, BulkheadAdmission, BulkheadTicket, Left};
 pub use codel::Codel;

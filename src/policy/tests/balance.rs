@@ -4,7 +4,7 @@ use clock::{Duration, Instant};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use stormglass_policy::config::BalancerConfig;
-use stormglass_policy::{Balancer, Outcome, Usable};
+use stormglass_policy::{Balancer, Outcome, Usable, Zones};
 
 const NOW: Instant = Instant::ZERO;
 
@@ -40,6 +40,14 @@ fn all_kinds() -> Vec<BalancerConfig> {
         BalancerConfig::ConsistentHash { keys: 1_000 },
         BalancerConfig::Weighted {
             weights: vec![3, 1, 2],
+        },
+        BalancerConfig::Maglev {
+            keys: 1_000,
+            table_size: 251,
+        },
+        BalancerConfig::ZoneAware {
+            min_cluster_size: 6,
+            within: Box::new(BalancerConfig::Random),
         },
     ]
 }
@@ -241,11 +249,12 @@ fn subset() -> impl Strategy<Value = Vec<u32>> {
 proptest! {
     #[test]
     fn only_usable_instances_are_picked_and_someone_if_there_is_one(
-        kind in 0usize..8,
+        kind in 0..all_kinds().len(),
         seed: u64,
         steps in prop::collection::vec((subset(), any::<u64>(), any::<bool>()), 1..60),
     ) {
-        let mut balancer = Balancer::new(&all_kinds()[kind], 12, seed);
+        let zones = Zones { own: Some(1), instances: &[0, 0, 0, 0, 1, 1, 2, 1, 2, 2, 2, 0], callers: &[1, 2, 0] };
+        let mut balancer = Balancer::with_zones(&all_kinds()[kind], 12, seed, &zones);
         let mut dice = dice(seed);
         let (mut now, mut out) = (NOW, Vec::new());
         for (usable, key, ends) in steps {
