@@ -14,6 +14,7 @@ use crate::set::Set;
 use crate::tree::shortened;
 use crate::{MAX_FILE, read_limited, report, sources, yaml};
 pub use axis::Axis;
+use policy::custom::Registry;
 use serde_json::json;
 use shape::{ExperimentShape, ReplicationsShape, SamplingShape};
 use std::path::{Path, PathBuf};
@@ -124,7 +125,9 @@ pub fn load_experiment(path: &Path) -> Result<Experiment, Report> {
 /// All mistakes of the text.
 pub fn read_experiment(text: &str, name: &str) -> Result<Experiment, Report> {
     let mut sources = sources(text, name, &[]);
-    let mut cx = Reader::new(&());
+    // Experiments name no implementations; the models that they vary do.
+    let registry = Registry::new();
+    let mut cx = Reader::new(&(), &registry);
     let tree = yaml::parse(text, 0, &mut cx.problems);
     let Some(tree) = tree else {
         if cx.problems.is_empty() {
