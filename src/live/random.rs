@@ -15,6 +15,12 @@ impl Draws {
         Self(mix(seed ^ mix(call.wrapping_add(GAMMA))))
     }
 
+    /// The numbers of the same call from which its instances are picked
+    /// ([`crate::Classify::pick`]): apart, so that more instances do not shift the other draws.
+    pub fn of_picks(seed: u64, call: u64) -> Self {
+        Self::new(!seed, call)
+    }
+
     /// The next 64 random bits: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
     /// number generators", 2014).
     #[allow(clippy::should_implement_trait)]

@@ -163,8 +163,7 @@ impl Call {
             bell: entry.bell,
             timers: Timers::new(shared.origin),
             draws: Draws::new(shared.seed, entry.number),
-            // Another seed: numbers of their own.
-            picks: Draws::new(!shared.seed, entry.number),
+            picks: Draws::of_picks(shared.seed, entry.number),
             instance: None,
             out: Actions::new(),
         }
@@ -264,9 +263,10 @@ impl<S: Service<Request>, C, Request> Drop for ResponseFuture<S, C, Request> {
             let Call {
                 token, frames, out, ..
             } = call;
-            (self.shared).decide(*token, out, true, |pipeline, now, out| {
+            let now = (self.shared).decide(*token, out, true, |pipeline, now, out| {
                 pipeline.abandon(now, *token, frames, out);
             });
+            self.shared.tell(now, call.number, &call.out);
         }
     }
 }

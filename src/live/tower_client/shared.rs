@@ -195,7 +195,7 @@ pub(crate) struct Asked<'a, C, Request, Answer> {
     /// The attempt that has just ended.
     pub(crate) answer: Option<&'a Answer>,
     pub(crate) draws: &'a mut Draws,
-    /// The draws of the instances, apart, so that they do not shift the others.
+    /// From which instances are picked.
     pub(crate) picks: &'a mut Draws,
     /// The instance of the attempt being prepared.
     pub(crate) instance: &'a mut Option<u32>,

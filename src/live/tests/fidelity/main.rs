@@ -1,0 +1,24 @@
+//! The same calls, recorded, through a bare pipeline and through the tower layer: the same
+//! decisions at the same times.
+//!
+//! # What is compared
+//! Every decision to send, to cancel and to finish, with its time in nanoseconds, its call, its
+//! attempt, its instance and its outcome, in the order in which it was made. Also what the caller
+//! got. Nothing is rounded or sorted before the comparison.
+//!
+//! # What "the same time" means
+//! tokio's timers fall due at whole milliseconds, never early. The bare driver therefore rounds the
+//! deadlines of its timers up to whole milliseconds, too; recorded times are whole milliseconds. A
+//! trace of which the policy sets whole milliseconds only needs no rounding: such policies are
+//! also compared with a bare driver of exact timers.
+//!
+//! # Ties
+//! Two things that happen within one millisecond have no order that a live service promises. Times
+//! are seconds to minutes here, so that this is rare; a trace in which the bare driver meets a tie
+//! is left out, and a test fails if it leaves out too many.
+
+mod bare;
+mod policies;
+mod runs;
+mod trace;
+mod under_tokio;
