@@ -6,6 +6,8 @@
 
 mod admission_control;
 mod priority_shedding;
+#[cfg(test)]
+mod tests;
 
 use crate::concurrency::{ConcurrencyLimit, Held};
 use crate::config::{AdmissionConfig, AdmissionLayer, RateAlgorithm};

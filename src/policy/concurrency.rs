@@ -9,6 +9,8 @@ mod aimd;
 mod gradient;
 mod gradient2;
 mod layer;
+#[cfg(test)]
+mod tests;
 mod vegas;
 
 pub(crate) use layer::ConcurrencyLayer;

@@ -80,7 +80,7 @@ impl PriorityShedding {
         self.waited += u128::from(waited.as_nanos());
     }
 
-    fn user_level(&self, now: Instant, key: u64) -> u32 {
+    pub(super) fn user_level(&self, now: Instant, key: u64) -> u32 {
         let hour = now.as_nanos() / SHUFFLE;
         let hash = mix(key ^ mix(hour));
         ((u128::from(hash) * u128::from(self.user_levels)) >> 64) as u32

@@ -12,7 +12,9 @@ pub enum Discipline {
     Lifo,
     /// The smallest priority number first, then first come; non-preemptive.
     Priority,
-    /// FIFO while the queue keeps emptying, LIFO while it does not (folly).
+    /// First come first served while the queue keeps emptying, last come first served while it does
+    /// not, which is told by controlled delay's judgement on the oldest ("Fail at Scale"; HHVM goes
+    /// by the queue's length). Nothing is dropped.
     AdaptiveLifo(Codel),
     /// Drops what has waited too long while the queue does not empty (folly's server CoDel).
     Codel(Codel),
