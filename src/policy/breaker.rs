@@ -1,38 +1,51 @@
-//! Circuit breaker: closed, open, half-open, with the semantics of Resilience4j.
+//! Circuit breaker: closed, open, half-open, with the semantics of Resilience4j, Polly or Hystrix.
 //!
 //! Closed, it records calls into a window and opens when too many failed or were slow. Open, it
-//! refuses until strictly after its time is up. Half-open, it lets a fixed number of probes through
-//! and judges when they have all ended. It does not know what it protects.
+//! refuses until its time is up. Half-open, it lets a fixed number of probes through and judges by
+//! the first calls that end. Where the three differ is told by [`BreakerConfig`]. It does not know
+//! what it protects.
 
-use crate::config::BreakerConfig;
-use crate::frame::{Frame, Root};
-use crate::layer::Descend;
-use crate::outcome::Outcome;
-use crate::pipeline::Env;
+mod layer;
+
+use crate::config::{BreakerConfig, EndOfOpen, Judged, Late, Released};
+use crate::outcome::{Outcome, OutcomeSet};
 use crate::rejected::Rejected;
-use crate::scoped::Scoped;
 use crate::window::{Limits, Tally, Window};
 use clock::{Duration, Instant};
+pub(crate) use layer::BreakerLayer;
 
 /// A circuit breaker.
 ///
 /// Every permit goes back, by [`record`](Self::record) with how the call ended, or by
-/// [`release`](Self::release) when that will never be known. What comes back from before the last
-/// change of state is ignored.
+/// [`release`](Self::release) when that will never be known.
 ///
 /// With a window of `n` consecutive failures, `n` slow calls in a row open as well when
 /// `slow_call` is set; probes are judged by `failure_rate` and the slow rate, as everywhere.
+///
+/// A breaker that is judged at fixed times ([`Judged::Every`]) has no timer: the next word finds
+/// out what those times brought, and a word at such a time comes after it.
 #[derive(Clone, Debug)]
 pub struct CircuitBreaker {
     limits: Limits,
     slow_from: Duration,
+    failure_on: OutcomeSet,
+    judged: Judged,
+    late: Late,
+    released: Released,
+    end_of_open: EndOfOpen,
     open_for: Duration,
     probes: u32,
+    judged_by: u32,
     window: Window,
     state: State,
     /// Counts the changes of state, skipping 0; a permit carries the epoch that it was given in.
     epoch: u32,
+    /// When it is judged next, in nanoseconds; [`NEVER`] unless it is closed and judged at fixed
+    /// times.
+    next_look: u64,
 }
+
+const NEVER: u64 = u64::MAX;
 
 /// What a circuit breaker does with a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -56,13 +69,22 @@ pub struct Permit {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Closed,
-    Open { until: Instant },
-    HalfOpen { admitted: u32, ended: Tally },
+    Open {
+        /// When the first probe may pass; `None`: the clock ends before.
+        ends: Option<Instant>,
+    },
+    HalfOpen {
+        /// Probes let through, less those that were given back.
+        admitted: u32,
+        /// Calls that ended since.
+        ended: Tally,
+    },
 }
 
 impl CircuitBreaker {
     /// A closed breaker with an empty window. `config.scope` is the caller's affair.
     pub fn new(config: &BreakerConfig) -> Self {
+        let probes = config.half_open_calls.max(1);
         Self {
             limits: Limits {
                 failure_rate: config.failure_rate,
@@ -71,11 +93,18 @@ impl CircuitBreaker {
             slow_from: config
                 .slow_call
                 .map_or(Duration::MAX, |slow| slow.longer_than),
+            failure_on: config.failure_on,
+            judged: config.judged,
+            late: config.late,
+            released: config.released,
+            end_of_open: config.end_of_open,
             open_for: config.open_for,
-            probes: config.half_open_calls.max(1),
-            window: Window::new(config.window, config.minimum_calls),
+            probes,
+            judged_by: config.half_open_minimum.unwrap_or(probes).clamp(1, probes),
+            window: Window::new(config.window, config.alignment, config.minimum_calls),
             state: State::Closed,
             epoch: 1,
+            next_look: look_after(config.judged, Instant::ZERO).unwrap_or(NEVER),
         }
     }
 
@@ -86,12 +115,12 @@ impl CircuitBreaker {
     /// no probe left (the end of a probe decides).
     #[inline]
     pub fn admit(&mut self, now: Instant) -> Result<Permit, Rejected> {
+        self.look(now);
         match &mut self.state {
             State::Closed => {}
-            State::Open { until } => {
-                if now <= *until {
-                    let retry_at = until.checked_add(Duration::from_nanos(1));
-                    return Err(Rejected { retry_at });
+            State::Open { ends } => {
+                if ends.is_none_or(|ends| now < ends) {
+                    return Err(Rejected { retry_at: *ends });
                 }
                 self.turn(State::HalfOpen {
                     admitted: 1,
@@ -112,59 +141,46 @@ impl CircuitBreaker {
     }
 
     /// The call ended. It is slow when strictly more than `longer_than` passed since it was
-    /// admitted; success and degraded are successes, everything else is a failure.
+    /// admitted, and a failure when `failure_on` says so.
     #[inline]
     pub fn record(&mut self, now: Instant, permit: Permit, outcome: Outcome) {
-        if permit.epoch != self.epoch {
-            return;
-        }
-        let failed = !outcome.is_success();
-        let slow = now.since(permit.admitted) > self.slow_from;
-        match &mut self.state {
-            State::Closed => {
-                if self.window.record(now, failed, slow, self.limits) {
-                    self.turn(State::Open {
-                        until: now + self.open_for,
-                    });
-                }
-            }
-            State::HalfOpen { ended, .. } => {
-                *ended += Tally::one(failed, slow);
-                if ended.total >= self.probes {
-                    if ended.exceeds(self.limits) {
-                        self.turn(State::Open {
-                            until: now + self.open_for,
-                        });
-                    } else {
-                        self.window.clear();
-                        self.turn(State::Closed);
-                    }
-                }
-            }
-            // No permit is given in the epoch of an open breaker.
-            State::Open { .. } => {}
+        self.look(now);
+        if self.is_heard(&permit) {
+            let slow = now.since(permit.admitted) > self.slow_from;
+            self.count(now, self.failure_on.contains(outcome), slow);
         }
     }
 
-    /// The call's end will never be known: nothing is recorded, and a probe may be made instead.
+    /// The call's end will never be known: see [`Released`].
     #[inline]
-    pub fn release(&mut self, _now: Instant, permit: Permit) {
-        if let State::HalfOpen { admitted, .. } = &mut self.state
-            && permit.epoch == self.epoch
-        {
-            *admitted -= 1;
+    pub fn release(&mut self, now: Instant, permit: Permit) {
+        self.look(now);
+        let is_heard = self.is_heard(&permit);
+        match (self.released, &mut self.state) {
+            (Released::GivesBack, State::HalfOpen { admitted, .. })
+                if permit.epoch == self.epoch =>
+            {
+                *admitted -= 1;
+            }
+            (Released::Succeeds, _) if is_heard => {
+                let slow = now.since(permit.admitted) > self.slow_from;
+                self.count(now, false, slow);
+            }
+            (Released::Reopens, State::HalfOpen { .. }) if is_heard => self.open(now),
+            _ => {}
         }
     }
 
     /// What a call now would meet: an open breaker whose time is up is half-open.
-    pub fn state(&self, now: Instant) -> BreakerState {
+    pub fn state(&mut self, now: Instant) -> BreakerState {
+        self.look(now);
         match self.state {
-            State::Open { until } if now > until => BreakerState::HalfOpen,
+            State::Open { ends: Some(ends) } if now >= ends => BreakerState::HalfOpen,
             _ => self.last_state(),
         }
     }
 
-    /// The state that the last call left.
+    /// The state that the last word left.
     #[inline]
     fn last_state(&self) -> BreakerState {
         match self.state {
@@ -174,124 +190,113 @@ impl CircuitBreaker {
         }
     }
 
+    #[inline]
+    fn is_heard(&self, permit: &Permit) -> bool {
+        permit.epoch == self.epoch || self.late == Late::Counts
+    }
+
+    #[inline]
+    fn count(&mut self, now: Instant, failed: bool, slow: bool) {
+        match &mut self.state {
+            State::Closed => {
+                self.window.add(now, failed, slow);
+                let is_judged = match self.judged {
+                    Judged::EveryCall => true,
+                    Judged::OnFailure => failed || slow,
+                    Judged::Every(_) => false,
+                };
+                if is_judged && self.window.is_bad(now, self.limits) {
+                    self.open(now);
+                }
+            }
+            State::HalfOpen { ended, .. } => {
+                *ended += Tally::one(failed, slow);
+                if ended.total >= self.judged_by {
+                    if ended.exceeds(self.limits) {
+                        self.open(now);
+                    } else {
+                        self.close(now);
+                    }
+                }
+            }
+            State::Open { .. } => {}
+        }
+    }
+
+    /// Finds out what the fixed times up to `now` brought.
+    #[inline]
+    fn look(&mut self, now: Instant) {
+        if now.as_nanos() >= self.next_look {
+            self.look_back(now);
+        }
+    }
+
+    /// At each fixed time the calls before it are judged: at the first of them all that were heard
+    /// of, at later ones those that are not yet forgotten. In between nothing changes.
+    #[cold]
+    fn look_back(&mut self, now: Instant) {
+        if self.next_look == NEVER {
+            // It is the end of time.
+            return;
+        }
+        let mut at = self.next_look;
+        while at <= now.as_nanos() {
+            let before = Instant::from_nanos(at - 1);
+            if self.window.is_bad(before, self.limits) {
+                return self.open(Instant::from_nanos(at));
+            }
+            let change = self.window.next_change(before).map(Instant::from_nanos);
+            match change.and_then(|change| look_after(self.judged, change)) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        self.next_look = look_after(self.judged, now).unwrap_or(NEVER);
+    }
+
+    fn open(&mut self, now: Instant) {
+        let ends = now
+            .checked_add(self.open_for)
+            .and_then(|end| match self.end_of_open {
+                EndOfOpen::At => Some(end),
+                EndOfOpen::After => end.checked_add(Duration::from_nanos(1)),
+            });
+        self.turn(State::Open { ends });
+        self.next_look = NEVER;
+    }
+
+    fn close(&mut self, now: Instant) {
+        self.window.clear();
+        self.turn(State::Closed);
+        self.next_look = look_after(self.judged, now).unwrap_or(NEVER);
+    }
+
     fn turn(&mut self, state: State) {
         self.state = state;
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
     }
-}
 
-/// The breakers of a pipeline. A call's permit lies in its frame: the epoch as the state (0 is no
-/// permit), and when it was admitted.
-#[derive(Clone, Debug)]
-pub(crate) struct BreakerLayer {
-    breakers: Scoped<CircuitBreaker>,
-    open: u32,
-    half_open: u32,
-}
-
-impl BreakerLayer {
-    pub(crate) fn new(config: &BreakerConfig, instances: u32) -> Self {
-        let breakers = Scoped::new(config.scope, instances, CircuitBreaker::new(config));
-        Self {
-            breakers,
-            open: 0,
-            half_open: 0,
-        }
-    }
-
-    /// How many are open, and half-open.
-    #[inline]
-    pub(crate) fn counts(&self) -> (u32, u32) {
-        (self.open, self.half_open)
-    }
-
-    /// Whether the counts are right and no probe is out.
+    /// Whether no probe is out; with late calls counted, whether none need be.
     #[cfg(test)]
-    pub(crate) fn is_idle(&self) -> bool {
-        let count = |state| {
-            self.breakers
-                .iter()
-                .filter(|b| b.last_state() == state)
-                .count()
-        };
-        let no_probe_is_out = |b: &CircuitBreaker| match b.state {
-            State::HalfOpen { admitted, ended } => admitted == ended.total,
+    fn is_idle(&self) -> bool {
+        match (self.state, self.late) {
+            (State::HalfOpen { admitted, ended }, Late::Ignored) => admitted == ended.total,
+            (State::HalfOpen { admitted, ended }, Late::Counts) => admitted <= ended.total,
             _ => true,
-        };
-        count(BreakerState::Open) == self.open as usize
-            && count(BreakerState::HalfOpen) == self.half_open as usize
-            && self.breakers.iter().all(no_probe_is_out)
-    }
-
-    #[inline]
-    pub(crate) fn admit(
-        &mut self,
-        now: Instant,
-        root: &mut Root<'_>,
-        frame: &mut Frame,
-        env: &mut impl Env,
-    ) -> Descend {
-        let Some(index) = self.breakers.select(root, env) else {
-            return Descend::Pass;
-        };
-        let Ok(permit) = self.watch(index, |breaker| breaker.admit(now)) else {
-            return Descend::Refuse;
-        };
-        *frame = Frame {
-            state: permit.epoch,
-            index,
-            word: permit.admitted.as_nanos(),
-        };
-        Descend::Pass
-    }
-
-    #[inline]
-    pub(crate) fn record(&mut self, now: Instant, outcome: Outcome, frame: &mut Frame) {
-        if let Some((index, permit)) = take(frame) {
-            self.watch(index, |breaker| breaker.record(now, permit, outcome));
         }
-    }
-
-    pub(crate) fn release(&mut self, now: Instant, frame: &mut Frame) {
-        if let Some((index, permit)) = take(frame) {
-            self.watch(index, |breaker| breaker.release(now, permit));
-        }
-    }
-
-    /// Does something with a breaker and keeps the counts.
-    #[inline]
-    fn watch<R>(&mut self, index: u32, f: impl FnOnce(&mut CircuitBreaker) -> R) -> R {
-        let breaker = self.breakers.get(index);
-        let before = breaker.last_state();
-        let result = f(breaker);
-        let after = breaker.last_state();
-        if before != after {
-            self.open = self.open + u32::from(after == BreakerState::Open)
-                - u32::from(before == BreakerState::Open);
-            self.half_open = self.half_open + u32::from(after == BreakerState::HalfOpen)
-                - u32::from(before == BreakerState::HalfOpen);
-        }
-        result
     }
 }
 
-#[inline]
-fn take(frame: &mut Frame) -> Option<(u32, Permit)> {
-    let Frame {
-        state: epoch,
-        index,
-        word,
-    } = core::mem::take(frame);
-    (epoch != 0).then(|| {
-        (
-            index,
-            Permit {
-                epoch,
-                admitted: Instant::from_nanos(word),
-            },
-        )
-    })
+/// The first of the fixed times after `now`, in nanoseconds.
+fn look_after(judged: Judged, now: Instant) -> Option<u64> {
+    let Judged::Every(span) = judged else {
+        return None;
+    };
+    let span = span.as_nanos().max(1);
+    (now.as_nanos() / span).checked_add(1)?.checked_mul(span)
 }
 
+#[cfg(test)]
+mod stacks;
 #[cfg(test)]
 mod tests;

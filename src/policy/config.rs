@@ -16,7 +16,7 @@ pub use admission::{
     AdmissionConfig, AdmissionControlConfig, AdmissionLayer, DegradeConfig, PriorityConfig,
 };
 pub use balancer::{BalancerConfig, OutlierConfig, SuccessRate};
-pub use breaker::{Alignment, BreakerConfig, EndOfOpen, Judged, SlowCall, Window};
+pub use breaker::{Alignment, BreakerConfig, EndOfOpen, Judged, Late, Released, SlowCall, Window};
 pub use custom::{CustomConfig, Role};
 pub use hedge::{HedgeConfig, HedgeDelay};
 pub use limit::{

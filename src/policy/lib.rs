@@ -47,6 +47,7 @@ mod rate_limit;
 mod rejected;
 mod retry;
 mod retry_budget;
+mod rolling;
 #[cfg(test)]
 mod schedules;
 mod scoped;

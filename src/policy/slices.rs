@@ -45,6 +45,11 @@ impl<T: Copy + Default + AddAssign + SubAssign> Slices<T> {
         self.sum
     }
 
+    /// When the sum may change next by the passing of time.
+    pub(crate) fn next_change(&self) -> u64 {
+        self.end
+    }
+
     pub(crate) fn clear(&mut self) {
         self.slots.fill(T::default());
         self.sum = T::default();

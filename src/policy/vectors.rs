@@ -10,11 +10,7 @@ mod retries;
 
 use crate::config::*;
 use crate::layer::Layer;
-use crate::window::{Limits, Window as CallWindow};
-use crate::{
-    Action, Actions, BreakerState, CircuitBreaker, Codel, Drawn, Env, Frame, Outcome, Pipeline,
-    RetryBudget,
-};
+use crate::{Action, Actions, Codel, Drawn, Env, Frame, Outcome, Pipeline, RetryBudget};
 use clock::{Duration, Instant};
 use serde_json::Value;
 
@@ -63,8 +59,6 @@ fn run(id: &str, case: &Value) -> bool {
         "aws-std-v2.1: Shared multi-threaded scenarios" => shared_quota,
         _ if NOT_RUN.contains(&id) => return false,
         _ if id.starts_with("aws-std") => aws_standard,
-        "r4j-cb-failure-rate" => resilience4j_breaker,
-        "r4j-fixed-window-4" | "r4j-time-window-5s" => resilience4j_window,
         "grpc-backoff" => grpc_backoff,
         "codel-basic" => codel,
         "finagle-budget" => finagle_budget,
@@ -212,86 +206,6 @@ fn shared_quota(case: &Value) {
         );
     }
     assert_eq!(budget.balance(now), number(&case["expected_final_quota"]));
-}
-
-fn resilience4j_breaker(case: &Value) {
-    let given = &case["given"];
-    let seconds = given["window_s"].as_u64().expect("seconds");
-    let mut breaker = CircuitBreaker::new(&BreakerConfig {
-        window: Window::Time {
-            length: Duration::from_secs(seconds),
-            buckets: seconds as u32,
-        },
-        failure_rate: number(&given["failure_rate"]) / 100.0,
-        minimum_calls: given["min_calls"].as_u64().expect("a count") as u32,
-        slow_call: None,
-        open_for: Duration::from_secs(60),
-        half_open_calls: 10,
-        scope: Scope::Service,
-        ..BreakerConfig::default()
-    });
-    let now = Instant::ZERO;
-    for step in case["steps"].as_array().expect("steps") {
-        let permit = breaker.admit(now).expect("it is closed");
-        let outcome = if step[0] == "E" {
-            Outcome::Error
-        } else {
-            Outcome::Success
-        };
-        breaker.record(now, permit, outcome);
-        let open = step[1] == "OPEN";
-        let state = if open {
-            BreakerState::Open
-        } else {
-            BreakerState::Closed
-        };
-        assert_eq!(breaker.state(now), state, "{step}");
-        if open {
-            let until = now + Duration::from_secs_f64(number(&step[2]));
-            assert_eq!(breaker.state(until), BreakerState::Open);
-            assert_eq!(
-                breaker.state(until + Duration::from_nanos(1)),
-                BreakerState::HalfOpen
-            );
-        }
-    }
-}
-
-fn resilience4j_window(case: &Value) {
-    let given = &case["given"];
-    let config = match given["window_s"].as_u64() {
-        Some(s) => Window::Time {
-            length: Duration::from_secs(s),
-            buckets: s as u32,
-        },
-        None => Window::Count(given["window"].as_u64().expect("a count") as u32),
-    };
-    let mut window = CallWindow::new(config, u32::MAX);
-    let never = Limits {
-        failure_rate: 2.0,
-        slow_rate: None,
-    };
-    let column = |name: &str| {
-        let names = case["columns"].as_array().expect("columns");
-        names.iter().position(|n| n == name)
-    };
-    let mut now = Instant::ZERO;
-    for step in case["steps"].as_array().expect("steps") {
-        let cell = |name| column(name).map(|i| &step[i]);
-        if let Some(pause) = cell("advance_ms_before").and_then(Value::as_u64) {
-            now += Duration::from_millis(pause);
-        }
-        let failed = cell("outcome").expect("an outcome") == "E";
-        assert!(!window.record(now, failed, false, never));
-        let sum = window.sum(now);
-        assert_eq!(cell("total"), Some(&Value::from(sum.total)), "{step}");
-        assert_eq!(cell("failed"), Some(&Value::from(sum.failed)), "{step}");
-        assert_eq!(
-            cell("ok"),
-            Some(&Value::from(sum.total - sum.failed)),
-            "{step}"
-        );
-    }
 }
 
 fn grpc_backoff(case: &Value) {

@@ -3,7 +3,8 @@
 //! A window knows of failed and slow calls only; which outcome is a failure and which call is slow
 //! was decided before.
 
-use crate::config::Window as WindowConfig;
+use crate::config::{Alignment, Window as WindowConfig};
+use crate::rolling::Rolling;
 use crate::slices::Slices;
 use clock::Instant;
 use core::ops::{AddAssign, SubAssign};
@@ -79,6 +80,11 @@ pub(crate) enum Window {
         calls: Slices<Tally>,
         minimum: u32,
     },
+    /// The same with buckets that begin with calls.
+    Rolling {
+        calls: Rolling<Tally>,
+        minimum: u32,
+    },
     Consecutive {
         n: u32,
         failed: u32,
@@ -96,7 +102,7 @@ pub(crate) struct Mark {
 impl Window {
     /// An empty window that judges from `minimum` calls on (a count window from its size on, when
     /// that is less).
-    pub(crate) fn new(config: WindowConfig, minimum: u32) -> Self {
+    pub(crate) fn new(config: WindowConfig, alignment: Alignment, minimum: u32) -> Self {
         match config {
             WindowConfig::Count(size) => {
                 let size = size.max(1);
@@ -109,9 +115,15 @@ impl Window {
                     sum: Tally::default(),
                 }
             }
-            WindowConfig::Time { length, buckets } => Self::Time {
-                calls: Slices::new(length, buckets),
-                minimum,
+            WindowConfig::Time { length, buckets } => match alignment {
+                Alignment::Epoch => Self::Time {
+                    calls: Slices::new(length, buckets),
+                    minimum,
+                },
+                Alignment::FirstCall => Self::Rolling {
+                    calls: Rolling::new(length, buckets),
+                    minimum,
+                },
             },
             WindowConfig::Consecutive(n) => Self::Consecutive {
                 n: n.max(1),
@@ -121,22 +133,17 @@ impl Window {
         }
     }
 
-    /// Takes a call in; true when the window is then too bad.
+    /// Takes a call in.
     #[inline]
-    pub(crate) fn record(
-        &mut self,
-        now: Instant,
-        failed: bool,
-        slow: bool,
-        limits: Limits,
-    ) -> bool {
-        let (sum, minimum) = match self {
+    pub(crate) fn add(&mut self, now: Instant, failed: bool, slow: bool) {
+        let call = Tally::one(failed, slow);
+        match self {
             Self::Count {
                 ring,
                 oldest,
                 size,
-                minimum,
                 sum,
+                ..
             } => {
                 let mark = Mark { failed, slow };
                 if ring.len() < *size {
@@ -146,24 +153,45 @@ impl Window {
                     *sum -= Tally::one(gone.failed, gone.slow);
                     *oldest = if *oldest + 1 == *size { 0 } else { *oldest + 1 };
                 }
-                *sum += Tally::one(failed, slow);
-                (*sum, *minimum)
+                *sum += call;
             }
-            Self::Time { calls, minimum } => {
-                calls.add(now, Tally::one(failed, slow));
-                (calls.sum(now), *minimum)
-            }
+            Self::Time { calls, .. } => calls.add(now, call),
+            Self::Rolling { calls, .. } => calls.add(now, call),
             Self::Consecutive {
-                n,
                 failed: failures,
                 slow: slows,
+                ..
             } => {
-                *failures = if failed { *failures + 1 } else { 0 };
-                *slows = if slow { *slows + 1 } else { 0 };
-                return *failures >= *n || *slows >= *n;
+                *failures = if failed {
+                    failures.saturating_add(1)
+                } else {
+                    0
+                };
+                *slows = if slow { slows.saturating_add(1) } else { 0 };
             }
+        }
+    }
+
+    /// Whether the calls in the window are too bad. Time passes by this as by a call.
+    #[inline]
+    pub(crate) fn is_bad(&mut self, now: Instant, limits: Limits) -> bool {
+        let (sum, minimum) = match self {
+            Self::Count { sum, minimum, .. } => (*sum, *minimum),
+            Self::Time { calls, minimum } => (calls.sum(now), *minimum),
+            Self::Rolling { calls, minimum } => (calls.sum(now), *minimum),
+            Self::Consecutive { n, failed, slow } => return *failed >= *n || *slow >= *n,
         };
         sum.total >= minimum && sum.exceeds(limits)
+    }
+
+    /// From when on [`is_bad`](Self::is_bad), asked at `now`, may have another answer without
+    /// another call.
+    pub(crate) fn next_change(&mut self, now: Instant) -> Option<u64> {
+        match self {
+            Self::Time { calls, .. } => (calls.sum(now).total > 0).then(|| calls.next_change()),
+            Self::Rolling { calls, .. } => calls.next_change(),
+            Self::Count { .. } | Self::Consecutive { .. } => None,
+        }
     }
 
     /// The calls in the window, as of the last one.
@@ -172,6 +200,7 @@ impl Window {
         match self {
             Self::Count { sum, .. } => *sum,
             Self::Time { calls, .. } => calls.sum(now),
+            Self::Rolling { calls, .. } => calls.sum(now),
             Self::Consecutive { .. } => Tally::default(),
         }
     }
@@ -186,6 +215,7 @@ impl Window {
                 *sum = Tally::default();
             }
             Self::Time { calls, .. } => calls.clear(),
+            Self::Rolling { calls, .. } => calls.clear(),
             Self::Consecutive { failed, slow, .. } => {
                 *failed = 0;
                 *slow = 0;

@@ -13,6 +13,7 @@ fn config(window: WindowConfig) -> BreakerConfig {
         slow_call: None,
         open_for: Duration::from_nanos(100),
         half_open_calls: 2,
+        late: Late::Ignored,
         scope: Scope::Service,
         ..BreakerConfig::default()
     }
@@ -199,6 +200,144 @@ fn a_breaker_that_never_closes_again_says_so() {
         breaker.admit(ns(u64::MAX)),
         Err(Rejected { retry_at: None })
     );
+}
+
+#[test]
+fn a_call_that_ends_late_is_judged_with_the_probes_where_that_counts() {
+    for (late, then) in [
+        (Late::Counts, BreakerState::Open),
+        (Late::Ignored, BreakerState::HalfOpen),
+    ] {
+        let mut breaker = CircuitBreaker::new(&BreakerConfig {
+            late,
+            ..config(WindowConfig::Count(4))
+        });
+        let early: Vec<_> = (0..2)
+            .map(|_| breaker.admit(ns(0)).expect("closed"))
+            .collect();
+        for _ in 0..4 {
+            call(&mut breaker, 0, Outcome::Error);
+        }
+        let probe = breaker.admit(ns(200)).expect("half-open");
+        for permit in early {
+            breaker.record(ns(201), permit, Outcome::Error);
+        }
+        assert_eq!(breaker.state(ns(201)), then);
+        breaker.record(ns(202), probe, Outcome::Success);
+    }
+}
+
+#[test]
+fn half_open_is_judged_by_the_first_calls_that_end_where_fewer_will_do() {
+    let few = BreakerConfig {
+        half_open_calls: 5,
+        half_open_minimum: Some(2),
+        ..config(WindowConfig::Count(4))
+    };
+    let mut breaker = CircuitBreaker::new(&few);
+    for _ in 0..4 {
+        call(&mut breaker, 0, Outcome::Error);
+    }
+    let mut probes: Vec<_> = (0..5)
+        .map(|_| breaker.admit(ns(200)).expect("a probe"))
+        .collect();
+    assert!(breaker.admit(ns(200)).is_err());
+    let mut end = |breaker: &mut CircuitBreaker| {
+        breaker.record(ns(201), probes.pop().expect("one is out"), Outcome::Success);
+        breaker.state(ns(201))
+    };
+    assert_eq!(end(&mut breaker), BreakerState::HalfOpen);
+    assert_eq!(end(&mut breaker), BreakerState::Closed);
+}
+
+#[test]
+fn outcomes_that_are_no_failures_count_as_successes() {
+    let picky = BreakerConfig {
+        failure_on: [Outcome::Timeout].into_iter().collect(),
+        ..config(WindowConfig::Count(4))
+    };
+    let mut breaker = CircuitBreaker::new(&picky);
+    for outcome in [
+        Outcome::Error,
+        Outcome::Rejected,
+        Outcome::Conflict,
+        Outcome::Timeout,
+    ] {
+        call(&mut breaker, 0, outcome);
+    }
+    assert_eq!(breaker.state(ns(0)), BreakerState::Closed);
+    // The window holds two timeouts of four now.
+    call(&mut breaker, 0, Outcome::Timeout);
+    assert_eq!(breaker.state(ns(0)), BreakerState::Open);
+}
+
+#[test]
+fn the_end_of_open_belongs_to_half_open_where_that_is_said() {
+    let at = BreakerConfig {
+        end_of_open: EndOfOpen::At,
+        ..config(WindowConfig::Count(4))
+    };
+    let mut breaker = CircuitBreaker::new(&at);
+    for _ in 0..4 {
+        call(&mut breaker, 0, Outcome::Error);
+    }
+    let retry_at = Some(ns(100));
+    assert_eq!(breaker.admit(ns(99)), Err(Rejected { retry_at }));
+    assert_eq!(breaker.state(ns(100)), BreakerState::HalfOpen);
+    assert!(breaker.admit(ns(100)).is_ok());
+}
+
+#[test]
+fn a_look_at_a_fixed_time_sees_the_full_buckets_before_it() {
+    let looks = BreakerConfig {
+        judged: Judged::Every(Duration::from_nanos(50)),
+        ..config(WindowConfig::Time {
+            length: Duration::from_nanos(200),
+            buckets: 4,
+        })
+    };
+    let mut breaker = CircuitBreaker::new(&looks);
+    // Four good calls hide four bad ones until they are forgotten, which nobody is there to see.
+    for _ in 0..5 {
+        call(&mut breaker, 10, Outcome::Success);
+    }
+    for _ in 0..4 {
+        call(&mut breaker, 60, Outcome::Error);
+    }
+    assert_eq!(breaker.clone().state(ns(100)), BreakerState::Closed);
+    // Those at 10 fall out at 200: the look at 250 is the first without them, and opens.
+    assert_eq!(breaker.clone().state(ns(249)), BreakerState::Closed);
+    let mut at_once = breaker.clone();
+    assert_eq!(at_once.state(ns(250)), BreakerState::Open);
+    assert_eq!(
+        at_once.admit(ns(250)),
+        Err(Rejected {
+            retry_at: Some(ns(351))
+        })
+    );
+    // Found out late, it opened then all the same.
+    assert_eq!(
+        breaker.admit(ns(320)),
+        Err(Rejected {
+            retry_at: Some(ns(351))
+        })
+    );
+}
+
+#[test]
+fn a_bucket_too_long_for_the_clock_is_looked_at_in_finite_time() {
+    let forever = BreakerConfig {
+        judged: Judged::Every(Duration::from_nanos(1)),
+        minimum_calls: 100,
+        ..config(WindowConfig::Time {
+            length: Duration::MAX,
+            buckets: 3,
+        })
+    };
+    let mut breaker = CircuitBreaker::new(&forever);
+    call(&mut breaker, 0, Outcome::Error);
+    assert_eq!(breaker.state(ns(u64::MAX)), BreakerState::Closed);
+    assert!(breaker.admit(ns(u64::MAX)).is_ok());
 }
 
 /// The breaker as one would write it for reading: a history of all that counts.

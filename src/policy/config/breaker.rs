@@ -1,5 +1,7 @@
 //! Circuit breaker: what it looks back on, and what opens and closes it.
 
+mod presets;
+
 use super::Scope;
 use crate::outcome::{Outcome, OutcomeSet};
 use clock::Duration;
@@ -18,10 +20,10 @@ pub struct BreakerConfig {
     pub slow_call: Option<SlowCall>,
     /// How long it stays open before it lets probes through.
     pub open_for: Duration,
-    /// How many probes half-open lets through; judged when all have ended.
+    /// How many probes half-open lets through.
     pub half_open_calls: u32,
-    /// From how many ended probes on half-open is judged; `None`: when all have ended. Resilience4j:
-    /// the smaller of `minimum_calls` and `half_open_calls`.
+    /// How many ended calls half-open is judged by, at most `half_open_calls`; `None`: so many.
+    /// Resilience4j: `minimum_calls`.
     pub half_open_minimum: Option<u32>,
     /// Whether probes are let through at the end of `open_for` or after it.
     pub end_of_open: EndOfOpen,
@@ -29,8 +31,12 @@ pub struct BreakerConfig {
     pub judged: Judged,
     /// Where the buckets of a window of time begin.
     pub alignment: Alignment,
-    /// Which outcomes are failures; the default is all.
+    /// Which outcomes are failures; the default is all. The others count as successes.
     pub failure_on: OutcomeSet,
+    /// What is made of calls that end in another state than they began in.
+    pub late: Late,
+    /// What is made of calls whose end will never be known.
+    pub released: Released,
     /// Whose state it keeps.
     pub scope: Scope,
 }
@@ -50,6 +56,8 @@ impl Default for BreakerConfig {
             judged: Judged::EveryCall,
             alignment: Alignment::Epoch,
             failure_on: Outcome::FAILURES.into_iter().collect(),
+            late: Late::Counts,
+            released: Released::GivesBack,
             scope: Scope::Service,
         }
     }
@@ -71,7 +79,7 @@ pub enum Judged {
     /// After every call (Resilience4j).
     #[default]
     EveryCall,
-    /// After a failure (Polly).
+    /// After a failure (Polly), or a slow call where those are counted.
     OnFailure,
     /// At multiples of this span, as of the calls before it (Hystrix: 500 ms). Found out by the
     /// next word that the breaker hears.
@@ -87,6 +95,32 @@ pub enum Alignment {
     /// The first with the first call, the next with the first call after the last one's width
     /// (Polly).
     FirstCall,
+}
+
+/// What becomes of a call that ends in another state of the breaker than the one that it was let in
+/// by: one that began before it opened may end while it is half-open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Late {
+    /// It counts where it ends: half-open, it is judged with the probes (Resilience4j, Polly,
+    /// Hystrix, none of which knows the difference).
+    #[default]
+    Counts,
+    /// It counts nowhere.
+    Ignored,
+}
+
+/// What becomes of a call that went away before it ended: its caller gave up on it, or a layer
+/// around the breaker did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Released {
+    /// It counts nowhere, and a probe may be made again (Resilience4j's `releasePermission`; but a
+    /// call from before half-open gives no probe back, as there, where each may add one).
+    #[default]
+    GivesBack,
+    /// It is a success (Polly v8, to which every outcome is one that is not handled as a failure).
+    Succeeds,
+    /// It counts nowhere, but opens a half-open breaker again (Hystrix).
+    Reopens,
 }
 
 /// When a call counts as slow, and how many are too many.
