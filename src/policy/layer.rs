@@ -7,6 +7,7 @@
 
 use crate::breaker::BreakerLayer;
 use crate::bulkhead::BulkheadLayer;
+use crate::client_throttle::ClientThrottleLayer;
 use crate::concurrency::ConcurrencyLayer;
 use crate::config::LayerConfig;
 use crate::custom::CustomLayer;
@@ -27,6 +28,7 @@ pub(crate) enum Layer {
     RateLimit(RateLimitLayer),
     Bulkhead(BulkheadLayer),
     ConcurrencyLimit(ConcurrencyLayer),
+    ClientThrottle(ClientThrottleLayer),
     Timeout(TimeoutLayer),
     Custom(CustomLayer),
 }
@@ -79,7 +81,9 @@ impl Layer {
             LayerConfig::ConcurrencyLimit(c) => {
                 Self::ConcurrencyLimit(ConcurrencyLayer::new(c, instances))
             }
-            LayerConfig::ClientThrottle(_) => unreachable!("wired with its layer"),
+            LayerConfig::ClientThrottle(c) => {
+                Self::ClientThrottle(ClientThrottleLayer::new(c, instances))
+            }
             LayerConfig::Custom(c) => Self::Custom(CustomLayer::new(c, instances)),
         }
     }
@@ -93,6 +97,7 @@ impl Layer {
             Self::RateLimit(_) => "rate_limit",
             Self::Bulkhead(_) => "bulkhead",
             Self::ConcurrencyLimit(_) => "concurrency_limit",
+            Self::ClientThrottle(_) => "client_throttle",
             Self::Timeout(_) => "timeout",
             Self::Custom(layer) => layer.name(),
         }
@@ -118,6 +123,7 @@ impl Layer {
             Self::RateLimit(layer) => layer.admit(id, now, root, frame, env, out),
             Self::Bulkhead(layer) => layer.admit(id, now, token, root, frame, env, out),
             Self::ConcurrencyLimit(layer) => layer.admit(now, root, frame, env),
+            Self::ClientThrottle(layer) => layer.admit(now, root, frame, env),
             Self::Timeout(layer) => {
                 layer.admit(id, now, frame, env, out);
                 Descend::Pass
@@ -154,6 +160,10 @@ impl Layer {
                 layer.record(now, outcome, frame);
                 Ascend::Pass(outcome)
             }
+            Self::ClientThrottle(layer) => {
+                layer.record(now, outcome, frame);
+                Ascend::Pass(outcome)
+            }
             Self::Timeout(layer) => {
                 layer.disarm(id, frame, out);
                 Ascend::Pass(outcome)
@@ -172,7 +182,10 @@ impl Layer {
         out: &mut impl Sink,
     ) -> Fired {
         match self {
-            Self::Fallback(_) | Self::CircuitBreaker(_) | Self::ConcurrencyLimit(_) => Fired::Stale,
+            Self::Fallback(_)
+            | Self::CircuitBreaker(_)
+            | Self::ConcurrencyLimit(_)
+            | Self::ClientThrottle(_) => Fired::Stale,
             Self::Retry(layer) => layer.fire(id, now, root, frame, out),
             Self::RateLimit(layer) => layer.fire(frame),
             Self::Bulkhead(layer) => layer.fire(frame),
@@ -204,6 +217,7 @@ impl Layer {
             Self::RateLimit(layer) => layer.release(id, frame, out),
             Self::Bulkhead(layer) => layer.release(id, frame, out),
             Self::ConcurrencyLimit(layer) => layer.release(frame),
+            Self::ClientThrottle(layer) => layer.release(frame),
             Self::Timeout(layer) => layer.disarm(id, frame, out),
             Self::Custom(layer) => layer.release(id, now, frame, out),
         }

@@ -32,7 +32,6 @@ const NOT_RUN: &[&str] = &[
     "grpc-throttle",
     "polly-jitter",
     "envoy-retry-budget",
-    "r4j-ratelimiter-reserve",
 ];
 
 #[test]

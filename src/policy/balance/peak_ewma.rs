@@ -1,9 +1,10 @@
 //! Peak-sensitive, exponentially weighted latency, after Finagle's `PeakEwma` (and tower's).
 //!
 //! An instance costs its average latency times its outstanding requests and one. The average jumps
-//! to a latency above it at once, and falls exponentially, also while nothing is heard. As in
-//! Finagle and tower, the cheaper of two drawn at random is taken, so that callers do not all run
-//! to the same one. A failure's latency counts like any other: the fast failures of a sick instance
+//! to a latency above it at once, and falls exponentially, also while nothing is heard: to look at an
+//! instance is to observe a latency of zero, so that a later one is a peak when it is above what is
+//! left. As in Finagle and tower, the cheaper of two drawn at random is taken, so that callers do not
+//! all run to the same one. A failure's latency counts like any other: the fast failures of a sick instance
 //! attract, as they do there.
 
 use super::{Usable, two_below};
@@ -38,7 +39,7 @@ impl PeakEwma {
 
     #[inline]
     pub(super) fn pick(
-        &self,
+        &mut self,
         now: Instant,
         usable: Usable<'_>,
         random: &mut impl FnMut() -> u64,
@@ -64,33 +65,34 @@ impl PeakEwma {
 
     #[inline]
     pub(super) fn ended(&mut self, now: Instant, instance: u32, latency: Duration) {
-        let weight = self.weight(now, instance);
+        self.observe(now, instance, latency.as_nanos() as f64);
         let load = &mut self.instances[instance as usize];
         debug_assert!(load.outstanding > 0, "more requests ended than were sent");
         load.outstanding = load.outstanding.saturating_sub(1);
-        let heard = latency.as_nanos() as f64;
-        load.latency = if heard > load.latency {
-            heard
-        } else {
-            load.latency * weight + heard * (1.0 - weight)
-        };
-        load.stamp = load.stamp.max(now);
     }
 
-    fn cost(&self, now: Instant, instance: u32) -> f64 {
+    fn cost(&mut self, now: Instant, instance: u32) -> f64 {
+        self.observe(now, instance, 0.0);
         let load = &self.instances[instance as usize];
         let outstanding = f64::from(load.outstanding);
         if load.latency == 0.0 && load.outstanding > 0 {
             return PENALTY + outstanding;
         }
-        load.latency * self.weight(now, instance) * (outstanding + 1.0)
+        load.latency * (outstanding + 1.0)
     }
 
-    /// What is left of an average, as a share. `libm`, as the platform's exponential differs from
-    /// machine to machine in its last bit.
     #[inline]
-    fn weight(&self, now: Instant, instance: u32) -> f64 {
-        let age = now.since(self.instances[instance as usize].stamp);
-        libm::exp(-(age.as_nanos() as f64) / self.decay)
+    fn observe(&mut self, now: Instant, instance: u32, latency: f64) {
+        let load = &mut self.instances[instance as usize];
+        load.latency = if latency > load.latency {
+            latency
+        } else {
+            // What is left of the average. `libm`, as the platform's exponential differs from machine
+            // to machine in its last bit.
+            let age = now.since(load.stamp).as_nanos() as f64;
+            let left = libm::exp(-age / self.decay);
+            load.latency * left + latency * (1.0 - left)
+        };
+        load.stamp = load.stamp.max(now);
     }
 }
