@@ -111,6 +111,13 @@ impl AdaptiveRateLimiter {
         (0.0..=self.capacity).contains(&self.tokens)
             && (!self.throttled || (self.rate >= MIN_FILL_RATE && self.capacity >= MIN_CAPACITY))
     }
+
+    /// For the cases of others: the rate at which tokens flow in, throttled or not, and the measured
+    /// rate of answers.
+    #[cfg(test)]
+    pub(crate) fn rates(&self) -> (f64, f64) {
+        (self.rate, self.answers.rate)
+    }
 }
 
 /// The rate as a cubic function of the time since the last throttling: steep at first, flat around

@@ -116,12 +116,12 @@ impl RetryLayer {
             return self.end(outcome, frame);
         }
         // Asked last: a budget is only charged for a retry that will be made.
-        let mut held = call.held();
+        let mut drawn = call.drawn();
         let granted = self
             .budget
             .as_mut()
-            .is_none_or(|budget| budget.withdraw(now, answer, &mut held));
-        call.hold(held);
+            .is_none_or(|budget| budget.withdraw(now, answer, &mut drawn));
+        call.keep(drawn);
         if !granted && !self.config.pause_when_exhausted {
             return self.end(outcome, frame);
         }
@@ -211,7 +211,7 @@ impl RetryLayer {
     #[inline]
     fn end(&mut self, outcome: Outcome, frame: &mut Frame) -> Ascend {
         if let Some(budget) = &mut self.budget {
-            budget.call_ended(outcome, CallMut(frame).held());
+            budget.call_ended(outcome, CallMut(frame).drawn());
         }
         *frame = Frame::default();
         Ascend::Pass(outcome)
@@ -247,16 +247,16 @@ impl RetryLayer {
             out.push(Action::CancelTimer(id));
         }
         if let Some(budget) = &mut self.budget {
-            budget.call_given_up(call.held());
+            budget.call_given_up(call.drawn());
         }
         *frame = Frame::default();
     }
 
     fn budget_of(&mut self, call: &mut CallMut<'_>, word: fn(&mut RetryBudget, &mut Drawn)) {
         if let Some(budget) = &mut self.budget {
-            let mut held = call.held();
-            word(budget, &mut held);
-            call.hold(held);
+            let mut drawn = call.drawn();
+            word(budget, &mut drawn);
+            call.keep(drawn);
         }
     }
 
@@ -288,7 +288,7 @@ enum Waiting {
 }
 
 /// The memory of one call. The state counts the runs begun in its low bits and says what the timer is
-/// for in its high ones; the index has the step of the back-off, what is held of the budget, and how
+/// for in its high ones; the index has the step of the back-off, what is drawn of the budget, and how
 /// many attempts had been sent when the run began; the word is the jitter's.
 struct CallMut<'a>(&'a mut Frame);
 
@@ -300,8 +300,8 @@ const WAITS_FOR_TOKEN: u32 = 2;
 const WAITS_FOR_FAILURE: u32 = 3;
 
 const STEP: u32 = 0xff;
-const HELD_SHIFT: u32 = 8;
-const HELD: u32 = 0xff << HELD_SHIFT;
+const DRAWN_SHIFT: u32 = 8;
+const DRAWN: u32 = 0xff << DRAWN_SHIFT;
 const SENT_SHIFT: u32 = 16;
 
 impl CallMut<'_> {
@@ -313,7 +313,7 @@ impl CallMut<'_> {
     #[inline]
     fn begin_run(&mut self, sent: u16) {
         self.0.state += 1;
-        self.0.index = self.0.index & (STEP | HELD) | u32::from(sent) << SENT_SHIFT;
+        self.0.index = self.0.index & (STEP | DRAWN) | u32::from(sent) << SENT_SHIFT;
     }
 
     /// Whether this run has sent an attempt.
@@ -361,11 +361,11 @@ impl CallMut<'_> {
     }
 
     #[inline]
-    fn held(&self) -> Drawn {
-        Drawn::from_bits(((self.0.index & HELD) >> HELD_SHIFT) as u8)
+    fn drawn(&self) -> Drawn {
+        Drawn::from_bits(((self.0.index & DRAWN) >> DRAWN_SHIFT) as u8)
     }
 
-    fn hold(&mut self, held: Drawn) {
-        self.0.index = self.0.index & !HELD | u32::from(held.bits()) << HELD_SHIFT;
+    fn keep(&mut self, drawn: Drawn) {
+        self.0.index = self.0.index & !DRAWN | u32::from(drawn.bits()) << DRAWN_SHIFT;
     }
 }

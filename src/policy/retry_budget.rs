@@ -30,17 +30,17 @@ use tokens::Tokens;
 /// let mut budget = RetryBudget::new(config::RetryBudget::Envoy { share: 0.2, min_concurrency: 3 });
 /// let now = Instant::ZERO;
 ///
-/// let mut held = Drawn::default(); // kept with the call
+/// let mut drawn = Drawn::default(); // kept with the call
 /// budget.call_started(now);
 /// // The first attempt failed, in a way that is retried on:
 /// budget.attempt_failed();
-/// let end = if budget.withdraw(now, Some(Outcome::Error), &mut held) {
+/// let end = if budget.withdraw(now, Some(Outcome::Error), &mut drawn) {
 ///     // … one more attempt, which succeeds
 ///     Outcome::Success
 /// } else {
 ///     Outcome::Error
 /// };
-/// budget.call_ended(end, held);
+/// budget.call_ended(end, drawn);
 /// ```
 #[derive(Clone, Debug)]
 pub struct RetryBudget(Kind);
@@ -147,47 +147,47 @@ impl RetryBudget {
     /// `failure` is what the callee said and what is now answered by another attempt; `None` for an
     /// attempt that no answer of the callee's caused: a hedge, or a retry after a refusal of the
     /// caller's own limits.
-    pub fn withdraw(&mut self, now: Instant, failure: Option<Outcome>, held: &mut Drawn) -> bool {
+    pub fn withdraw(&mut self, now: Instant, failure: Option<Outcome>, drawn: &mut Drawn) -> bool {
         match &mut self.0 {
             Kind::Ratio(budget) => budget.withdraw(now),
             Kind::Tokens(budget) => budget.withdraw(),
             Kind::Grpc(budget) => budget.is_above_threshold(),
-            Kind::Aws(budget) => budget.withdraw(failure, held),
-            Kind::Envoy(budget) => budget.withdraw(held),
+            Kind::Aws(budget) => budget.withdraw(failure, drawn),
+            Kind::Envoy(budget) => budget.withdraw(drawn),
         }
     }
 
     /// The call has no attempt out from now on: it backs off. Only Envoy's budget listens, which
     /// counts the load on the callee; who does not say it is taken to be in flight until the end.
-    pub fn pause(&mut self, held: &mut Drawn) {
+    pub fn pause(&mut self, drawn: &mut Drawn) {
         if let Kind::Envoy(budget) = &mut self.0 {
-            budget.pause(held);
+            budget.pause(drawn);
         }
     }
 
     /// The call goes on after a [`pause`](Self::pause).
-    pub fn resume(&mut self, held: &mut Drawn) {
+    pub fn resume(&mut self, drawn: &mut Drawn) {
         if let Kind::Envoy(budget) = &mut self.0 {
-            budget.resume(held);
+            budget.resume(drawn);
         }
     }
 
     /// A call that started ends with an outcome.
     #[inline]
-    pub fn call_ended(&mut self, outcome: Outcome, held: Drawn) {
+    pub fn call_ended(&mut self, outcome: Outcome, drawn: Drawn) {
         match &mut self.0 {
             Kind::Tokens(budget) if outcome.is_success() => budget.success(),
             Kind::Grpc(budget) if outcome.is_success() => budget.succeeded(),
-            Kind::Aws(budget) if outcome.is_success() => budget.success(held),
-            Kind::Envoy(budget) => budget.call_ended(held),
+            Kind::Aws(budget) if outcome.is_success() => budget.success(drawn),
+            Kind::Envoy(budget) => budget.call_ended(drawn),
             Kind::Ratio(_) | Kind::Tokens(_) | Kind::Grpc(_) | Kind::Aws(_) => {}
         }
     }
 
     /// A call that started goes away without an outcome.
-    pub fn call_given_up(&mut self, held: Drawn) {
+    pub fn call_given_up(&mut self, drawn: Drawn) {
         if let Kind::Envoy(budget) = &mut self.0 {
-            budget.call_ended(held);
+            budget.call_ended(drawn);
         }
     }
 

@@ -25,7 +25,7 @@ impl Aws {
         }
     }
 
-    pub(super) fn withdraw(&mut self, failure: Option<Outcome>, held: &mut Drawn) -> bool {
+    pub(super) fn withdraw(&mut self, failure: Option<Outcome>, drawn: &mut Drawn) -> bool {
         let kind = match failure {
             Some(Outcome::Timeout) => 1,
             Some(Outcome::Rejected) => 2,
@@ -35,14 +35,14 @@ impl Aws {
         let enough = self.tokens >= cost;
         if enough {
             self.tokens -= cost;
-            held.0 = held.0 & !Drawn::PAID | (kind as u8 + 1);
+            drawn.0 = drawn.0 & !Drawn::PAID | (kind as u8 + 1);
         }
         enough
     }
 
     #[inline]
-    pub(super) fn success(&mut self, held: Drawn) {
-        let refund = match held.0 & Drawn::PAID {
+    pub(super) fn success(&mut self, drawn: Drawn) {
+        let refund = match drawn.0 & Drawn::PAID {
             0 => NO_RETRY_INCREMENT,
             paid => self.costs[usize::from(paid - 1)],
         };

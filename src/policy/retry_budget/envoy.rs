@@ -32,38 +32,38 @@ impl Envoy {
         self.active += 1;
     }
 
-    pub(super) fn withdraw(&mut self, held: &mut Drawn) -> bool {
-        self.give_back(held);
+    pub(super) fn withdraw(&mut self, drawn: &mut Drawn) -> bool {
+        self.give_back(drawn);
         let granted = self.retries < self.most();
         if granted {
             self.retries += 1;
-            held.set(Drawn::RETRYING);
+            drawn.set(Drawn::RETRYING);
         }
         granted
     }
 
-    pub(super) fn pause(&mut self, held: &mut Drawn) {
-        if held.set(Drawn::PAUSED) {
+    pub(super) fn pause(&mut self, drawn: &mut Drawn) {
+        if drawn.set(Drawn::PAUSED) {
             self.active -= 1;
         }
     }
 
-    pub(super) fn resume(&mut self, held: &mut Drawn) {
-        if held.clear(Drawn::PAUSED) {
+    pub(super) fn resume(&mut self, drawn: &mut Drawn) {
+        if drawn.clear(Drawn::PAUSED) {
             self.active += 1;
         }
     }
 
     #[inline]
-    pub(super) fn call_ended(&mut self, mut held: Drawn) {
-        self.resume(&mut held);
-        self.give_back(&mut held);
+    pub(super) fn call_ended(&mut self, mut drawn: Drawn) {
+        self.resume(&mut drawn);
+        self.give_back(&mut drawn);
         self.active -= 1;
     }
 
     #[inline]
-    fn give_back(&mut self, held: &mut Drawn) {
-        if held.clear(Drawn::RETRYING) {
+    fn give_back(&mut self, drawn: &mut Drawn) {
+        if drawn.clear(Drawn::RETRYING) {
             self.retries -= 1;
         }
     }

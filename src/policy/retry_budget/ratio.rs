@@ -14,7 +14,7 @@ pub(super) struct Ratio {
     balance: Slices<i64>,
 }
 
-/// One retry in fixed point: the sums stay exact whatever the order, and hold the deposits of half a
+/// One retry in fixed point: the sums stay exact whatever the order, and keep the deposits of half a
 /// million million calls.
 const ONE: i64 = 1 << 24;
 

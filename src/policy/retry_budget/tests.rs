@@ -81,7 +81,7 @@ fn aws(capacity: f64) -> RetryBudget {
 #[test]
 fn the_aws_quota_charges_by_failure_and_gives_back_what_the_last_retry_took() {
     let mut budget = aws(100.0);
-    let mut held = Drawn::default();
+    let mut drawn = Drawn::default();
     for (failure, left) in [
         (Some(Outcome::Error), 95.0),
         (Some(Outcome::Timeout), 85.0),
@@ -89,26 +89,26 @@ fn the_aws_quota_charges_by_failure_and_gives_back_what_the_last_retry_took() {
         (None, 77.0),
         (Some(Outcome::Timeout), 67.0),
     ] {
-        assert!(budget.withdraw(ALL, failure, &mut held));
+        assert!(budget.withdraw(ALL, failure, &mut drawn));
         assert_eq!(budget.balance(ALL), left);
     }
-    budget.call_ended(Outcome::Success, held);
+    budget.call_ended(Outcome::Success, drawn);
     assert_eq!(budget.balance(ALL), 77.0);
     // Without a retry: one.
     budget.call_ended(Outcome::Success, Drawn::default());
     assert_eq!(budget.balance(ALL), 78.0);
-    budget.call_ended(Outcome::Error, held);
+    budget.call_ended(Outcome::Error, drawn);
     assert_eq!(budget.balance(ALL), 78.0);
 }
 
 #[test]
 fn a_refusal_of_the_aws_quota_leaves_what_was_paid_before() {
     let mut budget = aws(12.0);
-    let mut held = Drawn::default();
-    assert!(budget.withdraw(ALL, Some(Outcome::Error), &mut held));
-    assert!(!budget.withdraw(ALL, Some(Outcome::Timeout), &mut held));
+    let mut drawn = Drawn::default();
+    assert!(budget.withdraw(ALL, Some(Outcome::Error), &mut drawn));
+    assert!(!budget.withdraw(ALL, Some(Outcome::Timeout), &mut drawn));
     assert_eq!(budget.balance(ALL), 7.0);
-    budget.call_ended(Outcome::Degraded, held);
+    budget.call_ended(Outcome::Degraded, drawn);
     assert_eq!(budget.balance(ALL), 12.0);
 }
 
@@ -141,32 +141,32 @@ fn envoy(share: f64, min_concurrency: u32) -> RetryBudget {
 #[test]
 fn envoy_frees_a_place_when_the_retry_fails_or_the_call_ends() {
     let mut budget = envoy(0.0, 1);
-    let mut held = [Drawn::default(); 2];
-    held.iter().for_each(|_| budget.call_started(ALL));
+    let mut drawn = [Drawn::default(); 2];
+    drawn.iter().for_each(|_| budget.call_started(ALL));
     let error = Some(Outcome::Error);
-    assert!(budget.withdraw(ALL, error, &mut held[0]));
-    assert!(!budget.withdraw(ALL, error, &mut held[1]));
+    assert!(budget.withdraw(ALL, error, &mut drawn[0]));
+    assert!(!budget.withdraw(ALL, error, &mut drawn[1]));
     // The first one's retry has failed, too: its place is free for its next one.
-    assert!(budget.withdraw(ALL, error, &mut held[0]));
-    budget.call_ended(Outcome::Error, held[0]);
-    assert!(budget.withdraw(ALL, error, &mut held[1]));
-    budget.call_given_up(held[1]);
+    assert!(budget.withdraw(ALL, error, &mut drawn[0]));
+    budget.call_ended(Outcome::Error, drawn[0]);
+    assert!(budget.withdraw(ALL, error, &mut drawn[1]));
+    budget.call_given_up(drawn[1]);
     assert!(budget.is_idle());
 }
 
 #[test]
 fn envoy_takes_its_share_of_the_calls_that_do_not_back_off() {
     let mut budget = envoy(0.5, 0);
-    let mut held = Drawn::default();
+    let mut drawn = Drawn::default();
     (0..4).for_each(|_| budget.call_started(ALL));
     assert_eq!(budget.balance(ALL), 2.0);
-    budget.pause(&mut held);
-    budget.pause(&mut held);
+    budget.pause(&mut drawn);
+    budget.pause(&mut drawn);
     assert_eq!(budget.balance(ALL), 1.0);
-    budget.resume(&mut held);
+    budget.resume(&mut drawn);
     assert_eq!(budget.balance(ALL), 2.0);
-    budget.pause(&mut held);
-    budget.call_given_up(held);
+    budget.pause(&mut drawn);
+    budget.call_given_up(drawn);
     assert_eq!(budget.balance(ALL), 1.0);
 }
 
@@ -202,7 +202,7 @@ fn drive(
 ) {
     #[derive(Clone, Copy, Default)]
     struct Call {
-        held: Drawn,
+        drawn: Drawn,
         retrying: bool,
         paused: bool,
     }
@@ -224,26 +224,26 @@ fn drive(
                 let retries = calls.iter().filter(|call| call.retrying).count() as u64;
                 let call = &mut calls[which];
                 budget.attempt_failed();
-                let granted = budget.withdraw(ALL, Some(failure), &mut call.held);
+                let granted = budget.withdraw(ALL, Some(failure), &mut call.drawn);
                 call.retrying = granted;
                 if granted {
-                    budget.pause(&mut call.held);
+                    budget.pause(&mut call.drawn);
                     call.paused = true;
                 }
                 check(budget, active, retries, granted);
             }
             Word::Resume => {
-                budget.resume(&mut calls[which].held);
+                budget.resume(&mut calls[which].drawn);
                 calls[which].paused = false;
             }
-            Word::End(outcome) => budget.call_ended(outcome, calls.swap_remove(which).held),
-            Word::GiveUp => budget.call_given_up(calls.swap_remove(which).held),
+            Word::End(outcome) => budget.call_ended(outcome, calls.swap_remove(which).drawn),
+            Word::GiveUp => budget.call_given_up(calls.swap_remove(which).drawn),
             Word::Fail(_) | Word::Start => {}
         }
     }
     calls
         .iter()
-        .for_each(|call| budget.call_given_up(call.held));
+        .for_each(|call| budget.call_given_up(call.drawn));
 }
 
 proptest! {
@@ -271,7 +271,7 @@ proptest! {
     }
 
     /// Retries in flight never exceed what the calls in flight allow, a retry is refused only then,
-    /// and in the end nothing is held.
+    /// and in the end nothing is drawn.
     #[test]
     fn envoy_grants_exactly_its_concurrency(
         share in 0.0..1.0f64,
