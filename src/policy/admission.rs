@@ -10,10 +10,10 @@ mod priority_shedding;
 mod tests;
 
 use crate::concurrency::{ConcurrencyLimit, Held};
-use crate::config::{AdmissionConfig, AdmissionLayer, RateAlgorithm};
+use crate::config::{AdmissionConfig, AdmissionLayer};
 use crate::outcome::Outcome;
+use crate::rate_limit::KeyedRateLimiter;
 use crate::rejected::Rejected;
-use crate::token_bucket::TokenBucket;
 use admission_control::AdmissionControl;
 use clock::{Duration, Instant};
 use core::num::NonZeroU32;
@@ -58,7 +58,7 @@ pub struct Admitted {
 
 #[derive(Clone, Debug)]
 enum Layer {
-    RateLimit(Box<[TokenBucket]>),
+    RateLimit(Box<KeyedRateLimiter>),
     ConcurrencyLimit(ConcurrencyLimit),
     PriorityShedding(PriorityShedding),
     AdmissionControl(AdmissionControl),
@@ -97,10 +97,7 @@ impl Admission {
         };
         for at in 0..self.layers.len() {
             let asked = match &mut self.layers[at] {
-                Layer::RateLimit(limits) => {
-                    let state = request.key % limits.len() as u64;
-                    limits[state as usize].try_take(now)
-                }
+                Layer::RateLimit(limiter) => limiter.try_acquire(request.key, now),
                 Layer::ConcurrencyLimit(limit) => {
                     limit.acquire(now).map(|held| admitted = Admitted { held })
                 }
@@ -171,11 +168,8 @@ impl Layer {
     fn new(config: &AdmissionLayer) -> Self {
         match config {
             AdmissionLayer::RateLimit { algorithm, keys } => {
-                let RateAlgorithm::TokenBucket { rate, burst } = *algorithm else {
-                    unreachable!("wired with its policy")
-                };
-                let states = keys.unwrap_or(1).max(1) as usize;
-                Self::RateLimit(vec![TokenBucket::new(rate, burst); states].into())
+                let limiter = KeyedRateLimiter::new(algorithm, keys.unwrap_or(1));
+                Self::RateLimit(Box::new(limiter))
             }
             AdmissionLayer::ConcurrencyLimit(algorithm) => {
                 Self::ConcurrencyLimit(ConcurrencyLimit::new(algorithm))

@@ -42,7 +42,7 @@ struct Priority {
 }
 
 /// The most user levels: a histogram is kept small.
-const USER_LEVELS_MOST: u32 = 1 << 12;
+const USER_LEVELS_MOST: u32 = 100_000;
 
 /// After this long user levels are dealt out anew.
 const SHUFFLE: u64 = 3_600 * SECOND;

@@ -1,7 +1,7 @@
 //! Admission as its host sees it: what is refused, what is given back, and what shedding settles at.
 
 use super::*;
-use crate::config::{AdmissionControlConfig, ConcurrencyAlgorithm, PriorityConfig};
+use crate::config::{AdmissionControlConfig, ConcurrencyAlgorithm, PriorityConfig, RateAlgorithm};
 use proptest::prelude::*;
 
 fn ms(n: u64) -> Instant {
@@ -373,13 +373,17 @@ fn layer() -> impl Strategy<Value = AdmissionLayer> {
         Just(ConcurrencyAlgorithm::VEGAS),
         Just(ConcurrencyAlgorithm::GRADIENT),
     ];
-    prop_oneof![
-        (1e6..1e9f64, 1.0..9.0f64, prop::option::of(1u32..4)).prop_map(|(rate, burst, keys)| {
-            AdmissionLayer::RateLimit {
-                algorithm: RateAlgorithm::TokenBucket { rate, burst },
-                keys,
-            }
+    let rate = prop_oneof![
+        (1e6..1e9f64, 1.0..9.0f64)
+            .prop_map(|(rate, burst)| RateAlgorithm::TokenBucket { rate, burst }),
+        (1u32..9, 1u64..400).prop_map(|(limit, window)| RateAlgorithm::SlidingLog {
+            limit,
+            window: Duration::from_nanos(window),
         }),
+    ];
+    prop_oneof![
+        (rate, prop::option::of(1u32..4))
+            .prop_map(|(algorithm, keys)| AdmissionLayer::RateLimit { algorithm, keys }),
         algorithm.prop_map(AdmissionLayer::ConcurrencyLimit),
         (0u64..50, 1u64..500, 1u32..40, 1u32..9).prop_map(
             |(queue_wait, window, window_requests, user_levels)| {

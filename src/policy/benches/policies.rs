@@ -4,8 +4,8 @@ use clock::{Duration, Instant};
 use divan::{Bencher, black_box};
 use stormglass_policy::config::*;
 use stormglass_policy::{
-    Action, Actions, Bulkhead, CircuitBreaker, Drawn, Env, Frame, Outcome, Pipeline, RetryBudget,
-    Sink, TokenBucket,
+    Action, Actions, Admission, Arriving, Bulkhead, CircuitBreaker, ConcurrencyLimit, Drawn, Env,
+    Frame, Outcome, Pipeline, RetryBudget, Sink, TokenBucket,
 };
 
 fn main() {
@@ -106,6 +106,101 @@ fn bulkhead(bencher: Bencher<'_, '_>) {
         let _ = black_box(admitted);
         bulkhead.release()
     });
+}
+
+const LIMITS: [(&str, ConcurrencyAlgorithm); 5] = [
+    ("fixed", ConcurrencyAlgorithm::Fixed(20)),
+    ("aimd", ConcurrencyAlgorithm::AIMD),
+    ("vegas", ConcurrencyAlgorithm::VEGAS),
+    ("gradient2", ConcurrencyAlgorithm::GRADIENT2),
+    ("gradient", ConcurrencyAlgorithm::GRADIENT),
+];
+
+/// Latencies around ten microseconds, so that each answer is judged; a thousand of them in a window
+/// of the gradient.
+#[divan::bench(args = ["fixed", "aimd", "vegas", "gradient2", "gradient"])]
+fn concurrency_acquire_record(bencher: Bencher<'_, '_>, name: &str) {
+    let (_, algorithm) = LIMITS
+        .into_iter()
+        .find(|(n, _)| *n == name)
+        .expect("an algorithm's name");
+    let algorithm = match algorithm {
+        ConcurrencyAlgorithm::Gradient {
+            min_rtt_interval,
+            min_rtt_requests,
+            min_concurrency,
+            max_concurrency,
+            buffer,
+            quantile,
+            ..
+        } => ConcurrencyAlgorithm::Gradient {
+            sample_interval: ms(1),
+            min_rtt_interval,
+            min_rtt_requests,
+            min_concurrency,
+            max_concurrency,
+            buffer,
+            quantile,
+        },
+        other => other,
+    };
+    let mut limit = ConcurrencyLimit::new(&algorithm);
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| {
+        let now = ticks.next();
+        let jitter = (ticks.0 / 1_000) % 7;
+        let end = now + Duration::from_nanos(10_000 + jitter * 100);
+        if let Ok(held) = limit.acquire(black_box(now)) {
+            limit.record(end, held, black_box(Outcome::Success));
+        }
+    });
+}
+
+fn admit_end(bencher: Bencher<'_, '_>, layers: Vec<AdmissionLayer>) {
+    let mut admission = Admission::new(&AdmissionConfig { layers });
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| {
+        let now = ticks.next();
+        let request = Arriving {
+            priority: 1,
+            key: ticks.0,
+        };
+        let admitted = admission.admit(now, black_box(&request), &mut || u64::MAX);
+        if let Ok(token) = admitted {
+            admission.dequeued(now, Duration::ZERO);
+            admission.ended(now + ms(1), token, black_box(Outcome::Success));
+        }
+    });
+}
+
+#[divan::bench]
+fn admission_priority_shedding(bencher: Bencher<'_, '_>) {
+    let layer = AdmissionLayer::PriorityShedding(PriorityConfig::default());
+    admit_end(bencher, vec![layer]);
+}
+
+#[divan::bench]
+fn admission_control(bencher: Bencher<'_, '_>) {
+    let layer = AdmissionLayer::AdmissionControl(AdmissionControlConfig::default());
+    admit_end(bencher, vec![layer]);
+}
+
+/// A rate limit, a concurrency limit, and both kinds of shedding.
+#[divan::bench]
+fn admission_four_layers(bencher: Bencher<'_, '_>) {
+    let layers = vec![
+        AdmissionLayer::RateLimit {
+            algorithm: RateAlgorithm::TokenBucket {
+                rate: 2_000_000.0,
+                burst: 100.0,
+            },
+            keys: None,
+        },
+        AdmissionLayer::ConcurrencyLimit(ConcurrencyAlgorithm::VEGAS),
+        AdmissionLayer::PriorityShedding(PriorityConfig::default()),
+        AdmissionLayer::AdmissionControl(AdmissionControlConfig::default()),
+    ];
+    admit_end(bencher, layers);
 }
 
 #[divan::bench]

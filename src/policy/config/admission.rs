@@ -4,8 +4,8 @@
 use super::limit::{ConcurrencyAlgorithm, RateAlgorithm};
 use clock::Duration;
 
-/// The layers that a request passes on its way into an instance, in order. One that refuses gives
-/// back what those before it gave.
+/// The layers that a request passes on its way into an instance, in order. When one refuses, places
+/// under concurrency limits before it are given back; a rate limit's token is spent.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct AdmissionConfig {
     /// First to last; empty lets everything in.
@@ -43,7 +43,7 @@ pub struct PriorityConfig {
     pub decrease: f64,
     /// How much more after a good one, 0..1; 0.01.
     pub increase: f64,
-    /// Levels within one priority, told apart by the request's key, at most 4096; 128.
+    /// Levels within one priority, told apart by the request's key, at most 100 000; 128.
     pub user_levels: u32,
 }
 
