@@ -264,4 +264,80 @@ mod tests {
             prop_assert!(spread >= whole * (1.0 - ratio) - 1.0 && spread <= whole * (1.0 + ratio) + 1.0);
         }
     }
+
+    fn draw(backoff: Backoff, n: u32, memory: &mut u64, bits: u64) -> Duration {
+        delay(backoff, Jitter::Polly, n, memory, &mut || bits)
+    }
+
+    #[test]
+    fn pollys_jitter_of_nothing_is_nothing_and_of_too_much_the_most() {
+        let zero = Backoff::Exponential {
+            initial: Duration::ZERO,
+            factor: 2.0,
+            max: ms(9),
+        };
+        assert_eq!(draw(zero, 3, &mut 0, u64::MAX), Duration::ZERO);
+        // 2^1024 is no number any more: there, and after it.
+        let mut memory = 0;
+        for n in [1, 1_025, 1_026] {
+            let drawn = draw(exponential(2.0, Duration::MAX), n, &mut memory, u64::MAX);
+            assert_eq!(drawn == Duration::MAX, n > 1);
+        }
+    }
+
+    /// `MaxDelay_Ok` of Polly's tests: the most holds for the jittered delay.
+    #[test]
+    fn pollys_most_holds_after_its_jitter() {
+        let linear = Backoff::Linear {
+            initial: ms(100),
+            increment: ms(100),
+            max: ms(200),
+        };
+        assert_eq!(draw(linear, 2, &mut 0, 0), ms(150));
+        // A quarter below 300 ms, not below 200 ms.
+        assert_eq!(draw(linear, 3, &mut 0, 0), ms(200));
+    }
+
+    proptest! {
+        /// A quarter to both sides of a constant or linear delay.
+        #[test]
+        fn pollys_jitter_spreads_by_a_quarter(n in 1u32..200, increment in 0u64..50, bits: u64) {
+            let max = Duration::MAX;
+            let linear = Backoff::Linear { initial: ms(40), increment: ms(increment), max };
+            for backoff in [linear, Backoff::Constant(ms(40))] {
+                let whole = base(backoff, n).as_nanos() as f64;
+                let drawn = draw(backoff, n, &mut 0, bits).as_nanos() as f64;
+                prop_assert!((whole * 0.75 - 1.0..=whole * 1.25 + 1.0).contains(&drawn));
+            }
+        }
+
+        /// The delays add up to the formula itself, so that after n of them at least
+        /// `f(n-1)` and at most `f(n)` has gone by, `f(t) = initial * 2^t * tanh(sqrt(4t)) / 1.4`; and
+        /// none is above `initial * 4 * 2^(n-1)`, the bound of Polly's own property.
+        #[test]
+        fn pollys_exponential_delays_add_up(
+            draws in prop::collection::vec(any::<u64>(), 1..30),
+            initial in 1u64..5_000,
+        ) {
+            let backoff = Backoff::Exponential {
+                initial: ms(initial),
+                factor: 2.0,
+                max: Duration::MAX,
+            };
+            let f = |t: f64| {
+                let formula = t.exp2() * (4.0 * t).sqrt().tanh();
+                ms(initial).as_nanos() as f64 * formula / 1.4
+            };
+            let (mut memory, mut sum) = (0, 0.0);
+            for (n, &bits) in (1u32..).zip(&draws) {
+                let drawn = draw(backoff, n, &mut memory, bits);
+                let bound = ms(initial).as_nanos() as f64 * 4.0 * f64::from(n - 1).exp2();
+                prop_assert!(drawn.as_nanos() as f64 <= bound);
+                sum += drawn.as_nanos() as f64;
+                // Each delay is a whole number of nanoseconds.
+                let (n, slack) = (f64::from(n), f64::from(n) + sum * 1e-12);
+                prop_assert!((f(n - 1.0) - slack..=f(n) + slack).contains(&sum));
+            }
+        }
+    }
 }

@@ -265,10 +265,16 @@ impl RetryLayer {
         self.budget.as_mut()
     }
 
-    /// Whether no call holds anything any more, and what is kept for all is within its bounds.
+    /// Whether no call has drawn anything any more.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.budget.as_ref().is_none_or(RetryBudget::is_idle)
+    }
+
+    /// Whether what is kept for all calls is within its bounds.
+    #[cfg(test)]
+    pub(crate) fn is_sound(&self) -> bool {
+        self.budget.as_ref().is_none_or(RetryBudget::is_sound)
             && self
                 .limiter
                 .as_ref()

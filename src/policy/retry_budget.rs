@@ -203,6 +203,17 @@ impl RetryBudget {
         }
     }
 
+    /// Whether tokens are neither owed nor hoarded.
+    #[cfg(test)]
+    pub(crate) fn is_sound(&self) -> bool {
+        match &self.0 {
+            Kind::Tokens(budget) => budget.is_sound(),
+            Kind::Grpc(budget) => budget.is_sound(),
+            Kind::Aws(budget) => budget.is_sound(),
+            Kind::Ratio(_) | Kind::Envoy(_) => true,
+        }
+    }
+
     /// Whether no call is counted any more.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {

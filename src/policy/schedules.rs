@@ -168,6 +168,11 @@ impl Driver {
                 );
             }
         }
+        for layer in &self.pipeline.layers {
+            if let Layer::Retry(retry) = layer {
+                assert!(retry.is_sound(), "{retry:?}");
+            }
+        }
     }
 
     fn wake(&mut self, token: Token) {

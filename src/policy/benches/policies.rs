@@ -212,13 +212,13 @@ fn retry_budget(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         let now = ticks.next();
         budget.call_started(black_box(now));
-        let mut held = Drawn::default();
-        budget.withdraw(now, Some(Outcome::Error), &mut held);
-        held
+        let mut drawn = Drawn::default();
+        budget.withdraw(now, Some(Outcome::Error), &mut drawn);
+        drawn
     });
 }
 
-fn config_ratio(ttl: Duration) -> stormglass_policy::config::RetryBudget {
+const fn config_ratio(ttl: Duration) -> stormglass_policy::config::RetryBudget {
     stormglass_policy::config::RetryBudget::Ratio {
         ratio: 0.2,
         min_per_second: 10.0,
@@ -279,6 +279,90 @@ fn pipeline_timeout_only_on_the_spot(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn pipeline_timeout_only(bencher: Bencher<'_, '_>) {
     run(bencher, vec![LayerConfig::Timeout(Span::Constant(ms(300)))]);
+}
+
+const BUDGETS: [(&str, Option<stormglass_policy::config::RetryBudget>); 6] = {
+    use stormglass_policy::config::RetryBudget;
+    [
+        ("none", None),
+        ("ratio", Some(config_ratio(Duration::from_secs(10)))),
+        (
+            "tokens",
+            Some(RetryBudget::Tokens {
+                capacity: 500.0,
+                cost: 5.0,
+                refund: 1.0,
+            }),
+        ),
+        (
+            "grpc",
+            Some(RetryBudget::Grpc {
+                max_tokens: 10.0,
+                token_ratio: 0.1,
+            }),
+        ),
+        (
+            "aws",
+            Some(RetryBudget::Aws {
+                capacity: 500.0,
+                cost: 5.0,
+                timeout_cost: 10.0,
+                throttled_cost: 5.0,
+            }),
+        ),
+        (
+            "envoy",
+            Some(RetryBudget::Envoy {
+                share: 0.2,
+                min_concurrency: 3,
+            }),
+        ),
+    ]
+};
+
+fn retry(budget: &str) -> RetryConfig {
+    let (_, budget) = BUDGETS
+        .into_iter()
+        .find(|(name, _)| *name == budget)
+        .expect("a budget's name");
+    RetryConfig {
+        budget,
+        ..RetryConfig::default()
+    }
+}
+
+/// A call that succeeds at once, under a retry with each budget.
+#[divan::bench(args = ["none", "ratio", "tokens", "grpc", "aws", "envoy"])]
+fn pipeline_retry_not_needed(bencher: Bencher<'_, '_>, budget: &str) {
+    run(bencher, vec![LayerConfig::Retry(retry(budget))]);
+}
+
+/// The same under the AWS SDKs' adaptive rate, with nothing throttled.
+#[divan::bench]
+fn pipeline_retry_adaptive_not_throttled(bencher: Bencher<'_, '_>) {
+    run(
+        bencher,
+        vec![LayerConfig::Retry(RetryConfig::aws_adaptive())],
+    );
+}
+
+/// A call whose first attempt fails and whose second succeeds, with no time between them.
+#[divan::bench(args = ["none", "ratio", "tokens", "grpc", "aws", "envoy"])]
+fn pipeline_retry_needed(bencher: Bencher<'_, '_>, budget: &str) {
+    let layers = vec![LayerConfig::Retry(retry(budget))];
+    let mut pipeline = Pipeline::new(&PolicyConfig { layers }, 3);
+    let mut out = Actions::new();
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| {
+        let now = black_box(ticks.next());
+        let mut frames = [Frame::default(); 2];
+        out.clear();
+        let env = &mut NoChance;
+        pipeline.start(now, 1, &mut frames, env, &mut out);
+        pipeline.on_attempt_end(now, 1, &mut frames, 0, Outcome::Error, env, &mut out);
+        pipeline.on_attempt_end(now, 1, &mut frames, 1, Outcome::Success, env, &mut out);
+        out.len()
+    });
 }
 
 /// Fallback, retry with a budget, breaker, bulkhead, timeout.

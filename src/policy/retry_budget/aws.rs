@@ -52,4 +52,9 @@ impl Aws {
     pub(super) fn balance(&self) -> f64 {
         self.tokens
     }
+
+    #[cfg(test)]
+    pub(super) fn is_sound(&self) -> bool {
+        (0.0..=self.capacity).contains(&self.tokens)
+    }
 }

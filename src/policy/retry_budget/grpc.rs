@@ -40,6 +40,11 @@ impl Grpc {
     pub(super) fn balance(&self) -> f64 {
         self.tokens as f64 / ONE as f64
     }
+
+    #[cfg(test)]
+    pub(super) fn is_sound(&self) -> bool {
+        self.tokens <= self.most
+    }
 }
 
 fn thousandths(tokens: f64) -> u64 {

@@ -34,4 +34,9 @@ impl Tokens {
     pub(super) fn balance(&self) -> f64 {
         self.tokens
     }
+
+    #[cfg(test)]
+    pub(super) fn is_sound(&self) -> bool {
+        (0.0..=self.capacity).contains(&self.tokens)
+    }
 }
