@@ -10,6 +10,14 @@ pub enum StudyError {
     /// It was stopped before anything was measured.
     #[error("stopped before anything was measured")]
     Stopped,
+    /// A metric that the model does not have.
+    #[error("there is no metric `{name}`; there are `{}`", known.join("`, `"))]
+    NoMetric {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// A file could not be written.
     #[error("can not write `{}`: {source}; {}", path.display(), way_out(source))]
     Output {

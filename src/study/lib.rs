@@ -20,6 +20,7 @@ mod recorder;
 mod run;
 mod series;
 mod stopwatch;
+pub mod sweep;
 #[cfg(test)]
 mod testing;
 mod trial;

@@ -288,7 +288,7 @@ fn violations(
 }
 
 /// The fingerprint of a run goes on with that of its next replication (FNV-1a over its bytes).
-fn chain(before: u64, next: u64) -> u64 {
+pub(crate) fn chain(before: u64, next: u64) -> u64 {
     next.to_le_bytes().iter().fold(before, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
