@@ -415,6 +415,37 @@ fn concurrency() -> impl Strategy<Value = ConcurrencyAlgorithm> {
     ]
 }
 
+/// Where the stacks' breakers differ.
+fn breaker_edges() -> impl Strategy<Value = BreakerConfig> {
+    (
+        prop::sample::select(vec![EndOfOpen::After, EndOfOpen::At]),
+        prop_oneof![
+            Just(Judged::EveryCall),
+            Just(Judged::OnFailure),
+            span().prop_map(Judged::Every)
+        ],
+        prop::sample::select(vec![Alignment::Epoch, Alignment::FirstCall]),
+        proptest::option::of(1u32..5),
+        prop::sample::select(vec![Late::Counts, Late::Ignored]),
+        prop::sample::select(vec![
+            Released::GivesBack,
+            Released::Succeeds,
+            Released::Reopens,
+        ]),
+    )
+        .prop_map(
+            |(end_of_open, judged, alignment, half_open_minimum, late, released)| BreakerConfig {
+                end_of_open,
+                judged,
+                alignment,
+                half_open_minimum,
+                late,
+                released,
+                ..BreakerConfig::default()
+            },
+        )
+}
+
 fn layer() -> impl Strategy<Value = LayerConfig> {
     let slow = proptest::option::of((span(), 0.0..1.0f64));
     prop_oneof![
@@ -427,10 +458,20 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
             slow,
             span(),
             1u32..4,
-            scope()
+            scope(),
+            breaker_edges()
         )
             .prop_map(
-                |(window, failure_rate, minimum_calls, slow, open_for, half_open_calls, scope)| {
+                |(
+                    window,
+                    failure_rate,
+                    minimum_calls,
+                    slow,
+                    open_for,
+                    half_open_calls,
+                    scope,
+                    edges,
+                )| {
                     let slow_call = slow.map(|(longer_than, rate)| SlowCall { longer_than, rate });
                     LayerConfig::CircuitBreaker(BreakerConfig {
                         window,
@@ -440,7 +481,7 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
                         open_for,
                         half_open_calls,
                         scope,
-                        ..BreakerConfig::default()
+                        ..edges
                     })
                 }
             ),
