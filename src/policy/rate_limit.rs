@@ -3,6 +3,8 @@
 //! Each algorithm is a file below: it says when the next turn is. What they share (waiting for a
 //! turn, giving one back, a state for each key) is in `lane.rs` and here.
 
+#[cfg(test)]
+mod by_hand;
 mod cells;
 mod cycles;
 mod fixed_window;
@@ -12,7 +14,7 @@ mod layer;
 mod sliding_counter;
 mod sliding_log;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::config::{RateAlgorithm, RateLimitConfig};
 use crate::rejected::Rejected;

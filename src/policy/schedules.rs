@@ -4,6 +4,7 @@
 use crate::config::*;
 use crate::custom::erratic;
 use crate::layer::Layer;
+use crate::rate_limit::tests::algorithms;
 use crate::{Action, Actions, Env, Frame, Outcome, OutcomeSet, Pipeline, Pushback, TimerId, Token};
 use clock::{Duration, Instant};
 use proptest::prelude::*;
@@ -29,6 +30,9 @@ impl Env for Dice {
     }
     fn sample(&mut self, source: u32) -> Duration {
         Duration::from_nanos(self.roll() % (u64::from(source) + 1))
+    }
+    fn key(&mut self) -> u64 {
+        self.roll()
     }
     fn pushback(&mut self) -> Pushback {
         match self.roll() % 4 {
@@ -485,14 +489,22 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
                     })
                 }
             ),
-        (1e7..1e9f64, 1.0..4.0f64, span(), scope()).prop_map(|(rate, burst, max_wait, scope)| {
-            let algorithm = RateAlgorithm::TokenBucket { rate, burst };
-            LayerConfig::RateLimit(RateLimitConfig {
-                algorithm,
-                max_wait,
-                scope,
-                keys: None,
-            })
+        (
+            algorithms(),
+            span(),
+            scope(),
+            proptest::option::of(1u32..200)
+        )
+            .prop_map(|(algorithm, max_wait, scope, keys)| {
+                LayerConfig::RateLimit(RateLimitConfig {
+                    algorithm,
+                    max_wait,
+                    scope,
+                    keys,
+                })
+            }),
+        (0.5..4.0f64, span(), scope()).prop_map(|(k, window, scope)| {
+            LayerConfig::ClientThrottle(ClientThrottleConfig { k, window, scope })
         }),
         (1u32..4, 0u32..4, proptest::option::of(span()), scope()).prop_map(
             |(max_concurrent, queue, max_wait, scope)| {

@@ -23,7 +23,7 @@ fn rate(period: u64) -> f64 {
     SECOND as f64 / period as f64
 }
 
-fn algorithms() -> impl Strategy<Value = RateAlgorithm> {
+pub(crate) fn algorithms() -> impl Strategy<Value = RateAlgorithm> {
     let period = prop::sample::select(vec![1u64, 2, 8, 16]);
     let limit = 1u32..5;
     let window = (1u64..40).prop_map(span);
