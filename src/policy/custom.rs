@@ -44,7 +44,8 @@ pub trait Custom: fmt::Debug + Send {
         None
     }
 
-    /// A copy in the same state.
+    /// A copy in the same state. Pipelines copy a layer before its first word only, for each of the
+    /// target's instances; what cannot be copied later may then answer one in its first state.
     fn boxed_clone(&self) -> Box<dyn Custom>;
 }
 

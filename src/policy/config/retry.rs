@@ -47,6 +47,19 @@ impl Default for RetryConfig {
     }
 }
 
+impl RetryConfig {
+    /// The delay before the `n`-th retry of a call, from 1 on, for retries that somebody else
+    /// wrote. `memory` is 0 before the first and then belongs to the call: some jitters look back.
+    pub fn delay(
+        &self,
+        n: u32,
+        memory: &mut u64,
+        random: &mut impl FnMut() -> u64,
+    ) -> Duration {
+        crate::backoff::delay(self.backoff, self.jitter, n, memory, random)
+    }
+}
+
 /// What a retry makes of a server's word on when to come back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Heed {
