@@ -21,7 +21,8 @@ pub struct RetryConfig {
     /// What is made of a server's word on when to come back ([`crate::Pushback`]).
     pub heed: Heed,
     /// The initial back-off after a callee's `rejected` (throttling), where it is another one: 1 s
-    /// in the AWS SDKs of 2026.
+    /// in the AWS SDKs of 2026. It grows with the number of the retry as the other one does. A
+    /// refusal by a layer inside is not the callee's.
     pub throttled_initial: Option<Duration>,
     /// A call that the budget refuses fails only after the back-off that it would have taken (the
     /// AWS SDKs of 2026 for long-polling operations); `false` elsewhere.
@@ -66,14 +67,18 @@ pub enum Heed {
     /// Nothing.
     #[default]
     Ignore,
-    /// gRPC: it replaces the delay and starts the back-off anew; "never" ends the call.
+    /// gRPC: it replaces the delay and starts the back-off anew; "never" ends the call (gRFC A6). As
+    /// in grpc-go and gRPC's C-core a delay is heard only with a failure of `retry_on`; grpc-java
+    /// retries after any.
     Replace,
-    /// AWS SDKs of 2026: at least the back-off `b`, at most `b` + 5 s; "never" is not heard.
+    /// AWS SDKs of 2026: at least the back-off `b`, at most `b` + 5 s; "never" is not heard
+    /// (smithy-kotlin's `ExponentialBackoffWithJitter.kt`).
     Clamp,
 }
 
 /// The AWS SDKs' adaptive mode: a token bucket for attempts whose rate follows a cubic curve after
-/// each throttling. Names and defaults of the SDKs' specification.
+/// each throttling, which is a callee's `rejected`. Names and defaults of the SDKs' specification; what
+/// is not set here is fixed there, too: [`crate::AdaptiveRateLimiter`].
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct AdaptiveRate {
     /// What the rate is multiplied by on throttling; 0.7.
@@ -139,7 +144,9 @@ pub enum Jitter {
     /// Uniform on `[b(1-r), b(1+r)]`, `r` in 0..=1.
     Ratio(f64),
     /// Polly v8: a ratio of 25 % around constant and linear back-offs; around exponential ones
-    /// `(next - previous) * initial / 1.4` with `next = 2^t * tanh(sqrt(4t))`, `t = n - 1 + uniform`.
+    /// `(next - previous) * initial / 1.4` with `next = 2^t * tanh(sqrt(4t))`, `t = n - 1 + uniform`,
+    /// whatever their factor, which is 2 there; the most is applied to what was drawn
+    /// (`RetryHelper.cs`).
     Polly,
 }
 
@@ -166,16 +173,17 @@ pub enum RetryBudget {
         /// What a success gives back.
         refund: f64,
     },
-    /// gRPC's retry throttling: a failure takes 1, a success gives back `token_ratio`, and retries
-    /// are made only above half of `max_tokens`.
+    /// gRPC's retry throttling (gRFC A6): a failure of `retry_on`, or one with which the server says
+    /// "never", takes 1, a success gives back `token_ratio`, and retries are made only above half of
+    /// `max_tokens`. Counted in thousandths, as there; finer figures are rounded to them.
     Grpc {
         /// Above 0, at most 1000.
         max_tokens: f64,
         /// Above 0.
         token_ratio: f64,
     },
-    /// The AWS SDKs' standard quota: a retry takes what its failure costs; a success gives back
-    /// what the call's last retry took, or 1 when there was none.
+    /// The AWS SDKs' standard quota (botocore's `retries/quota.py`): a retry takes what its failure
+    /// costs; a success gives back what the call's last retry took, or 1 when there was none.
     Aws {
         /// The most; it starts full; 500.
         capacity: f64,
@@ -186,7 +194,9 @@ pub enum RetryBudget {
         /// After a callee's `rejected` (throttling): 5 in both.
         throttled_cost: f64,
     },
-    /// Envoy's: retries in flight stay below `max(percent of calls in flight, minimum)`.
+    /// Envoy's: retries in flight, back-off included, stay below the larger of the whole part of
+    /// `share` of the calls in flight, those that back off left out, and `min_concurrency`
+    /// (`resource_manager_impl.h`). A share of 0 is Envoy's `max_retries`.
     Envoy {
         /// Of the calls in flight, 0..=1; 0.2.
         share: f64,

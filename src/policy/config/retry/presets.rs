@@ -98,7 +98,9 @@ impl RetryConfig {
 
     /// Istio: two retries with Envoy's back-off after `connect-failure`, `refused-stream`,
     /// `unavailable` and `cancelled`, without a bound over all calls: Istio sets Envoy's `max_retries`
-    /// to the most there is. Defaults of `pilot/pkg/networking/core/route/retry/retry.go`.
+    /// to the most there is. Defaults of `route/retry/retry.go` and `cluster_traffic_policy.go` in
+    /// `pilot/pkg/networking/core`. Versions that retry any 503 as well retry `error` and `rejected`,
+    /// too.
     pub fn istio() -> Self {
         Self {
             attempts: 3,
