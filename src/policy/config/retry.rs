@@ -51,12 +51,7 @@ impl Default for RetryConfig {
 impl RetryConfig {
     /// The delay before the `n`-th retry of a call, from 1 on, for retries that somebody else
     /// wrote. `memory` is 0 before the first and then belongs to the call: some jitters look back.
-    pub fn delay(
-        &self,
-        n: u32,
-        memory: &mut u64,
-        random: &mut impl FnMut() -> u64,
-    ) -> Duration {
+    pub fn delay(&self, n: u32, memory: &mut u64, random: &mut impl FnMut() -> u64) -> Duration {
         crate::backoff::delay(self.backoff, self.jitter, n, memory, random)
     }
 }
@@ -182,7 +177,7 @@ pub enum RetryBudget {
         /// Above 0.
         token_ratio: f64,
     },
-    /// The AWS SDKs' standard quota (botocore's `retries/quota.py`): a retry takes what its failure
+    /// The AWS SDKs' standard quota (`RetryQuotaChecker` in botocore's `retries/standard.py`): a retry takes what its failure
     /// costs; a success gives back what the call's last retry took, or 1 when there was none.
     Aws {
         /// The most; it starts full; 500.

@@ -1,4 +1,4 @@
-//! The AWS SDKs' retry quota (botocore's `retries/quota.py`, smithy-kotlin's
+//! The AWS SDKs' retry quota (`RetryQuotaChecker` in botocore's `retries/standard.py`, smithy-kotlin's
 //! `StandardRetryTokenBucket.kt`): a retry takes what the failure before it costs, and a success
 //! gives back what the call's last retry took.
 

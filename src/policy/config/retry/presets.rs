@@ -130,8 +130,8 @@ impl RetryConfig {
 
     /// The AWS SDKs' standard mode: three attempts; `uniform(0, min(2^(n-1) s, 20 s))`; a quota of
     /// 500, of which a retry takes 5 and one after a time-out 10. Transient, throttling and server
-    /// errors are retried. The figures are those of botocore's `retries/standard.py` and
-    /// `retries/quota.py`.
+    /// errors are retried. The figures are those of botocore's
+    /// `retries/standard.py`.
     pub fn aws_standard() -> Self {
         Self {
             attempts: 3,
