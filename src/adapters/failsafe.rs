@@ -95,6 +95,14 @@ fn refuse(breaker: &BreakerConfig) -> Result<(), String> {
         "`alignment`: its buckets begin when it was made or last closed",
     )?;
     refuse_if(
+        breaker.late != usual.late,
+        "`late`: it does not know when a call began",
+    )?;
+    refuse_if(
+        breaker.released != usual.released,
+        "`released`: it hears nothing of calls that do not end",
+    )?;
+    refuse_if(
         breaker.open_for > LONGEST,
         "`open_for`: more than a century is beyond its clock",
     )

@@ -100,6 +100,8 @@ fn what_failsafe_cannot_do() {
         c.judged = Judged::Every(Duration::from_secs(1))
     });
     add("alignment", |c| c.alignment = Alignment::FirstCall);
+    add("late", |c| c.late = Late::Ignored);
+    add("released", |c| c.released = Released::Reopens);
     add("open_for", |c| c.open_for = Duration::MAX);
     for (word, config) in wrong {
         refused("failsafe", Role::CircuitBreaker(config), &[], word);

@@ -17,6 +17,8 @@ pub(crate) struct Trace {
     pub(crate) gap: u64,
     /// The share of the attempts that fail, of 8; it is worse in the middle third of the calls.
     pub(crate) failing: u64,
+    /// Whether one caller in ten goes away.
+    pub(crate) leaving: bool,
 }
 
 /// How an attempt ended.
@@ -44,7 +46,7 @@ impl Trace {
         (0..self.calls)
             .map(|_| {
                 at_ms += 1 + draws.next() % (2 * self.gap);
-                let leaves = draws.next().is_multiple_of(10);
+                let leaves = draws.next().is_multiple_of(10) && self.leaving;
                 Arrival {
                     at_ms,
                     leaves_after_ms: leaves.then(|| 1 + draws.next() % 200_000),
