@@ -3,7 +3,7 @@
 use clock::{Duration, Instant};
 use divan::{Bencher, black_box};
 use stormglass_policy::config::{BalancerConfig, Codel, Discipline};
-use stormglass_policy::{Balancer, Outcome, Queue, Usable};
+use stormglass_policy::{Balancer, Outcome, Queue, Usable, Zones};
 
 fn main() {
     divan::main();
@@ -23,6 +23,8 @@ fn pick(bencher: Bencher<'_, '_>, config: &BalancerConfig, usable: Usable<'_>) {
     let mut balancer = Balancer::new(config, INSTANCES, 1);
     let mut dice = 0x1234_5678_9abc_def0;
     let mut now = Instant::ZERO;
+    // Some make a table when the first request comes.
+    balancer.pick(now, usable, dice, &mut || 0);
     bencher.bench_local(|| {
         now += Duration::from_nanos(1_000);
         let key = dice;
@@ -103,6 +105,65 @@ fn consistent_hash_all(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn consistent_hash_some(bencher: Bencher<'_, '_>) {
     some(bencher, &RING);
+}
+
+const MAGLEV: BalancerConfig = BalancerConfig::Maglev {
+    keys: 10_000,
+    table_size: 65_537,
+};
+
+#[divan::bench]
+fn maglev_all(bencher: Bencher<'_, '_>) {
+    all(bencher, &MAGLEV);
+}
+
+#[divan::bench]
+fn maglev_some(bencher: Bencher<'_, '_>) {
+    some(bencher, &MAGLEV);
+}
+
+/// A table is made anew at every pick, as two sets of usable instances take turns.
+#[divan::bench]
+fn maglev_makes_a_table(bencher: Bencher<'_, '_>) {
+    let mut balancer = Balancer::new(&MAGLEV, 100, 1);
+    let all: Vec<u32> = (0..100).collect();
+    let mut turn = 0;
+    bencher.bench_local(|| {
+        turn += 1;
+        let usable = Usable::Some(&all[turn % 2..]);
+        balancer.pick(Instant::ZERO, black_box(usable), 7, &mut || 0)
+    });
+}
+
+/// Three zones; of the own one's requests a sixth leaves.
+fn zone_aware(bencher: Bencher<'_, '_>, instances: u32, usable: Usable<'_>) {
+    let config = BalancerConfig::ZoneAware {
+        min_cluster_size: 6,
+        within: Box::new(LEAST_OF_2),
+    };
+    let zones: Vec<u16> = (0..instances).map(|i| (i % 3) as u16).collect();
+    let zones = Zones {
+        own: Some(0),
+        instances: &zones,
+        callers: &[4, 3, 3],
+    };
+    let mut balancer = Balancer::with_zones(&config, instances, 1, &zones);
+    let mut dice = 0x1234_5678_9abc_def0;
+    bencher.bench_local(|| {
+        let usable = black_box(usable);
+        balancer.pick(Instant::ZERO, usable, 7, &mut || xorshift(&mut dice))
+    });
+}
+
+#[divan::bench(args = [9, 99, 999])]
+fn zone_aware_all(bencher: Bencher<'_, '_>, instances: u32) {
+    zone_aware(bencher, instances, Usable::All);
+}
+
+#[divan::bench(args = [9, 99, 999])]
+fn zone_aware_some(bencher: Bencher<'_, '_>, instances: u32) {
+    let but_one: Vec<u32> = (1..instances).collect();
+    zone_aware(bencher, instances, Usable::Some(&but_one));
 }
 
 #[divan::bench]

@@ -4,8 +4,9 @@ use clock::{Duration, Instant};
 use divan::{Bencher, black_box};
 use stormglass_policy::config::*;
 use stormglass_policy::{
-    Action, Actions, Admission, Arriving, Bulkhead, CircuitBreaker, ConcurrencyLimit, Drawn, Env,
-    Frame, Outcome, Pipeline, RetryBudget, Sink, TokenBucket,
+    Action, Actions, Admission, Arriving, Bulkhead, CircuitBreaker, ClientThrottle,
+    ConcurrencyLimit, Drawn, Env, Frame, KeyedRateLimiter, Outcome, Pipeline, RateLimiter,
+    RetryBudget, Sink, TokenBucket,
 };
 
 fn main() {
@@ -96,6 +97,125 @@ fn token_bucket(bencher: Bencher<'_, '_>) {
     let mut bucket = TokenBucket::new(700_000.0, 100.0);
     let mut ticks = Ticks(0);
     bencher.bench_local(|| bucket.try_take(black_box(ticks.next())).is_ok());
+}
+
+/// The same for every algorithm: a million asks a second, of which seven in ten may go.
+const RATES: [(&str, RateAlgorithm); 7] = [
+    (
+        "token_bucket",
+        RateAlgorithm::TokenBucket {
+            rate: 700_000.0,
+            burst: 100.0,
+        },
+    ),
+    (
+        "gcra",
+        RateAlgorithm::Gcra {
+            rate: 700_000.0,
+            burst: 100,
+        },
+    ),
+    (
+        "fixed_window",
+        RateAlgorithm::FixedWindow {
+            limit: 70,
+            window: Duration::from_nanos(100_000),
+        },
+    ),
+    (
+        "sliding_log",
+        RateAlgorithm::SlidingLog {
+            limit: 70,
+            window: Duration::from_nanos(100_000),
+        },
+    ),
+    (
+        "sliding_counter",
+        RateAlgorithm::SlidingCounter {
+            limit: 70,
+            window: Duration::from_nanos(100_000),
+        },
+    ),
+    (
+        "leaky_bucket",
+        RateAlgorithm::LeakyBucket {
+            rate: 700_000.0,
+            capacity: 100,
+        },
+    ),
+    (
+        "cycles",
+        RateAlgorithm::Cycles {
+            limit: 70,
+            period: Duration::from_nanos(100_000),
+        },
+    ),
+];
+
+fn rate(name: &str) -> RateAlgorithm {
+    let rate = RATES.into_iter().find(|(n, _)| *n == name);
+    rate.expect("a limit's name").1
+}
+
+const RATE_NAMES: [&str; 7] = [
+    RATES[0].0, RATES[1].0, RATES[2].0, RATES[3].0, RATES[4].0, RATES[5].0, RATES[6].0,
+];
+
+#[divan::bench(args = RATE_NAMES)]
+fn rate_limit_try_acquire(bencher: Bencher<'_, '_>, name: &str) {
+    let mut limiter = RateLimiter::new(&rate(name));
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| limiter.try_acquire(black_box(ticks.next())).is_ok());
+}
+
+/// With calls that wait for up to twenty microseconds, as a standing queue.
+#[divan::bench(args = RATE_NAMES)]
+fn rate_limit_reserve(bencher: Bencher<'_, '_>, name: &str) {
+    let mut limiter = RateLimiter::new(&rate(name));
+    let mut ticks = Ticks(0);
+    let max_wait = Duration::from_nanos(20_000);
+    bencher.bench_local(|| limiter.reserve(black_box(ticks.next()), max_wait).is_ok());
+}
+
+/// A hundred thousand keys in some order: what it costs to find one.
+#[divan::bench(sample_size = 10_000)]
+fn rate_limit_keyed(bencher: Bencher<'_, '_>) {
+    let algorithm = RateAlgorithm::Gcra {
+        rate: 7.0,
+        burst: 10,
+    };
+    let mut limiter = KeyedRateLimiter::new(&algorithm, 100_000);
+    for key in 0..100_000 {
+        assert!(limiter.try_acquire(key, Instant::ZERO).is_ok());
+    }
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| {
+        let now = ticks.next();
+        let key = now.as_nanos().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        limiter.try_acquire(black_box(key), now).is_ok()
+    });
+}
+
+/// A callee that refuses every other request.
+#[divan::bench]
+fn client_throttle(bencher: Bencher<'_, '_>) {
+    let mut throttle = ClientThrottle::new(&ClientThrottleConfig::default());
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| {
+        let now = ticks.next();
+        let bits = now.as_nanos().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let admitted = throttle.admit(black_box(now), bits).is_ok();
+        if admitted {
+            let refused = bits & 1 == 0;
+            let outcome = if refused {
+                Outcome::Rejected
+            } else {
+                Outcome::Success
+            };
+            throttle.record(now, outcome);
+        }
+        admitted
+    });
 }
 
 #[divan::bench]

@@ -8,7 +8,8 @@ use clock::Duration;
 pub struct RateLimitConfig {
     /// Which algorithm, with its numbers.
     pub algorithm: RateAlgorithm,
-    /// How long a call may wait for its turn before it is refused; zero refuses at once.
+    /// How long a call may wait for its turn before it is refused; zero refuses at once, but with a
+    /// leaky bucket leaves the waiting to its capacity alone (see [`RateLimitConfig::patience`]).
     pub max_wait: Duration,
     /// Whose state it keeps.
     pub scope: Scope,
