@@ -110,7 +110,7 @@ impl RetryLayer {
         if let Some(budget) = &mut self.budget
             && (retryable || never)
         {
-            budget.attempt_failed();
+            budget.attempt_failed(now);
         }
         if !retryable || never || call.runs() >= self.runs || !root.can_send() {
             return self.end(outcome, frame);

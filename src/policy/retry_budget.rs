@@ -1,12 +1,13 @@
 //! What bounds the retries over all calls, so that a failing callee is not hit with many times the
 //! load that made it fail.
 //!
-//! Five budgets of the field, one file each, behind one set of words: a call starts, an attempt of
+//! Six budgets of the field, one file each, behind one set of words: a call starts, an attempt of
 //! it fails, a further one is asked for, the call ends or goes away. Each budget listens to those
 //! words that it needs. Who asks (a retry after a failure, a hedge before one) is not its concern.
 
 mod aws;
 mod envoy;
+mod failure_rate;
 mod grpc;
 mod ratio;
 mod tokens;
@@ -16,6 +17,7 @@ use crate::outcome::Outcome;
 use aws::Aws;
 use clock::Instant;
 use envoy::Envoy;
+use failure_rate::FailureRate;
 use grpc::Grpc;
 use ratio::Ratio;
 use tokens::Tokens;
@@ -33,7 +35,7 @@ use tokens::Tokens;
 /// let mut drawn = Drawn::default(); // kept with the call
 /// budget.call_started(now);
 /// // The first attempt failed, in a way that is retried on:
-/// budget.attempt_failed();
+/// budget.attempt_failed(now);
 /// let end = if budget.withdraw(now, Some(Outcome::Error), &mut drawn) {
 ///     // … one more attempt, which succeeds
 ///     Outcome::Success
@@ -52,6 +54,7 @@ enum Kind {
     Grpc(Grpc),
     Aws(Aws),
     Envoy(Envoy),
+    FailureRate(FailureRate),
 }
 
 /// What one call holds of a budget, to be kept with the call from its start to its end; nothing by
@@ -105,7 +108,8 @@ impl RetryBudget {
                 capacity,
                 cost,
                 refund,
-            } => Kind::Tokens(Tokens::new(capacity, cost, refund)),
+                deposit,
+            } => Kind::Tokens(Tokens::new(capacity, cost, refund, deposit)),
             Config::Grpc {
                 max_tokens,
                 token_ratio,
@@ -120,6 +124,9 @@ impl RetryBudget {
                 share,
                 min_concurrency,
             } => Kind::Envoy(Envoy::new(share, min_concurrency)),
+            Config::FailureRate { most, window } => {
+                Kind::FailureRate(FailureRate::new(most, window))
+            }
         })
     }
 
@@ -129,16 +136,20 @@ impl RetryBudget {
         match &mut self.0 {
             Kind::Ratio(budget) => budget.deposit(now),
             Kind::Envoy(budget) => budget.call_started(),
-            Kind::Tokens(_) | Kind::Grpc(_) | Kind::Aws(_) => {}
+            Kind::Tokens(budget) => budget.call_started(),
+            Kind::FailureRate(budget) => budget.call_started(now),
+            Kind::Grpc(_) | Kind::Aws(_) => {}
         }
     }
 
     /// An attempt failed in a way after which further ones are made (`retry_on`, `hedge_on`), or its
     /// server said "never". To be said whether or not a further attempt is asked for, and before.
     #[inline]
-    pub fn attempt_failed(&mut self) {
-        if let Kind::Grpc(budget) = &mut self.0 {
-            budget.failed();
+    pub fn attempt_failed(&mut self, now: Instant) {
+        match &mut self.0 {
+            Kind::Grpc(budget) => budget.failed(),
+            Kind::FailureRate(budget) => budget.failed(now),
+            _ => {}
         }
     }
 
@@ -154,6 +165,7 @@ impl RetryBudget {
             Kind::Grpc(budget) => budget.is_above_threshold(),
             Kind::Aws(budget) => budget.withdraw(failure, drawn),
             Kind::Envoy(budget) => budget.withdraw(drawn),
+            Kind::FailureRate(budget) => budget.is_below(now),
         }
     }
 
@@ -180,7 +192,11 @@ impl RetryBudget {
             Kind::Grpc(budget) if outcome.is_success() => budget.succeeded(),
             Kind::Aws(budget) if outcome.is_success() => budget.success(drawn),
             Kind::Envoy(budget) => budget.call_ended(drawn),
-            Kind::Ratio(_) | Kind::Tokens(_) | Kind::Grpc(_) | Kind::Aws(_) => {}
+            Kind::Ratio(_)
+            | Kind::Tokens(_)
+            | Kind::Grpc(_)
+            | Kind::Aws(_)
+            | Kind::FailureRate(_) => {}
         }
     }
 
@@ -191,8 +207,8 @@ impl RetryBudget {
         }
     }
 
-    /// What is left: retries of a ratio (its reserve included) and of Envoy's concurrency, tokens of
-    /// the others.
+    /// What is left: retries of a ratio (its reserve included) and of Envoy's concurrency, failures
+    /// that a failure rate still bears, tokens of the others.
     pub fn balance(&mut self, now: Instant) -> f64 {
         match &mut self.0 {
             Kind::Ratio(budget) => budget.balance(now),
@@ -200,6 +216,7 @@ impl RetryBudget {
             Kind::Grpc(budget) => budget.balance(),
             Kind::Aws(budget) => budget.balance(),
             Kind::Envoy(budget) => budget.balance(),
+            Kind::FailureRate(budget) => budget.balance(now),
         }
     }
 
@@ -210,7 +227,7 @@ impl RetryBudget {
             Kind::Tokens(budget) => budget.is_sound(),
             Kind::Grpc(budget) => budget.is_sound(),
             Kind::Aws(budget) => budget.is_sound(),
-            Kind::Ratio(_) | Kind::Envoy(_) => true,
+            Kind::Ratio(_) | Kind::Envoy(_) | Kind::FailureRate(_) => true,
         }
     }
 

@@ -321,7 +321,8 @@ fn budget() -> impl Strategy<Value = Option<RetryBudget>> {
             RetryBudget::Tokens {
                 capacity,
                 cost,
-                refund
+                refund,
+                deposit: refund / 2.0,
             }
         )),
         (1.0..9.0f64, 0.001..2.0f64).prop_map(|(max_tokens, token_ratio)| Some(

@@ -294,7 +294,13 @@ pub(super) fn most_runs(retry: &RetryConfig) -> f64 {
     match retry.budget {
         None => attempts,
         Some(RetryBudget::Ratio { ratio, .. }) => attempts.min(1.0 + ratio),
-        Some(RetryBudget::Tokens { cost, refund, .. }) => attempts.min(1.0 + refund / cost),
+        Some(RetryBudget::Tokens {
+            cost,
+            refund,
+            deposit,
+            ..
+        }) => attempts.min(1.0 + (refund + deposit) / cost),
+        Some(RetryBudget::FailureRate { .. }) => 1.0,
         Some(RetryBudget::Grpc { token_ratio, .. }) => attempts.min(1.0 + token_ratio),
         // Only successes pay the quota back, so while everything fails it runs out.
         Some(RetryBudget::Aws { .. }) => 1.0,

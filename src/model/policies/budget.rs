@@ -16,7 +16,8 @@ const DEPOSIT_TTL: Duration = Duration::from_secs(10);
 const FREE_RETRIES: f64 = 10.0;
 
 record! {
-    /// What bounds the retries over all calls: one of `ratio`, `tokens`, `grpc`, `aws` and `envoy`.
+    /// What bounds the retries over all calls: one of `ratio`, `tokens`, `grpc`, `aws`, `envoy` and
+    /// `failure_rate`.
     BudgetShape {
         /// Retries for each call (0.2: one retry for five calls), as Finagle keeps it.
         optional ratio: Ratio,
@@ -32,9 +33,13 @@ record! {
         optional aws: AwsShape,
         /// Envoy's: a share of the calls in flight.
         optional envoy: EnvoyShape,
+        /// No retries while failed attempts are more than this share of the calls.
+        optional failure_rate: Ratio,
+        /// The time over which the failure rate is taken; since the beginning when absent.
+        optional window: PositiveDuration,
     }
-    one_of { "ratio", "tokens", "grpc", "aws", "envoy" }
-    needs { "min_per_second" => "ratio", "ttl" => "ratio" }
+    one_of { "ratio", "tokens", "grpc", "aws", "envoy", "failure_rate" }
+    needs { "min_per_second" => "ratio", "ttl" => "ratio", "window" => "failure_rate" }
 }
 
 record! {
@@ -46,6 +51,8 @@ record! {
         default cost: PositiveNumber = "5",
         /// What a success gives back.
         default refund: Number = "1",
+        /// What every call pays in when it starts.
+        default deposit: Number = "0",
     }
 }
 
@@ -110,6 +117,7 @@ pub(super) fn resolve_budget(budget: &BudgetShape, cx: &mut Reader<'_>) -> Optio
             capacity: tokens.capacity.0,
             cost: tokens.cost.0,
             refund: tokens.refund.0,
+            deposit: tokens.deposit.0,
         });
     }
     if let Some(grpc) = &budget.grpc {
@@ -133,6 +141,12 @@ pub(super) fn resolve_budget(budget: &BudgetShape, cx: &mut Reader<'_>) -> Optio
         return Some(RetryBudget::Envoy {
             share: envoy.share.0,
             min_concurrency: envoy.min_concurrency.0,
+        });
+    }
+    if let Some(most) = &budget.failure_rate {
+        return Some(RetryBudget::FailureRate {
+            most: most.0,
+            window: budget.window.map(|window| window.0),
         });
     }
     Some(RetryBudget::Ratio {

@@ -412,6 +412,7 @@ const BUDGETS: [(&str, Option<stormglass_policy::config::RetryBudget>); 6] = {
                 capacity: 500.0,
                 cost: 5.0,
                 refund: 1.0,
+                deposit: 0.0,
             }),
         ),
         (

@@ -158,8 +158,8 @@ pub enum RetryBudget {
         /// How long a deposit is good; Finagle's default is 10 s.
         ttl: Duration,
     },
-    /// A bucket of tokens: a retry takes `cost`, a success gives back `refund` (AWS SDKs: capacity
-    /// 500, cost 5, refund 1).
+    /// A bucket of tokens: a retry takes `cost`, a success gives back `refund`, and every call pays
+    /// in `deposit` (the older AWS SDKs: capacity 500, cost 5, refund 1, deposit 0).
     Tokens {
         /// The most that the bucket holds; it starts full.
         capacity: f64,
@@ -167,6 +167,8 @@ pub enum RetryBudget {
         cost: f64,
         /// What a success gives back.
         refund: f64,
+        /// What a call pays in when it starts.
+        deposit: f64,
     },
     /// gRPC's retry throttling (gRFC A6): a failure of `retry_on`, or one with which the server says
     /// "never", takes 1, a success gives back `token_ratio`, and retries are made only above half of
@@ -197,5 +199,12 @@ pub enum RetryBudget {
         share: f64,
         /// As many are always allowed; 3.
         min_concurrency: u32,
+    },
+    /// A breaker for retries alone: none while failed attempts are more than this share of the calls.
+    FailureRate {
+        /// 0..=1; 0.1.
+        most: f64,
+        /// Over which time; `None`: since the beginning.
+        window: Option<Duration>,
     },
 }

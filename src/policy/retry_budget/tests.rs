@@ -57,6 +57,7 @@ fn tokens_start_full_and_successes_pay_back_up_to_the_capacity() {
         capacity: 12.0,
         cost: 5.0,
         refund: 1.0,
+        deposit: 0.0,
     });
     let success = |budget: &mut RetryBudget| budget.call_ended(Outcome::Success, Drawn::default());
     success(&mut budget);
@@ -121,10 +122,10 @@ fn grpc_stops_at_half_and_counts_exactly() {
         token_ratio: 0.1,
     });
     for failures in 1..=5 {
-        budget.attempt_failed();
+        budget.attempt_failed(Instant::ZERO);
         assert_eq!(withdraw(&mut budget, ALL), failures < 5);
     }
-    budget.attempt_failed();
+    budget.attempt_failed(Instant::ZERO);
     for successes in 1..=11 {
         budget.call_ended(Outcome::Success, Drawn::default());
         assert_eq!(withdraw(&mut budget, ALL), successes == 11, "{successes}");
@@ -223,7 +224,7 @@ fn drive(
                 let active = calls.iter().filter(|call| !call.paused).count() as u64;
                 let retries = calls.iter().filter(|call| call.retrying).count() as u64;
                 let call = &mut calls[which];
-                budget.attempt_failed();
+                budget.attempt_failed(Instant::ZERO);
                 let granted = budget.withdraw(ALL, Some(failure), &mut call.drawn);
                 call.retrying = granted;
                 if granted {
@@ -323,7 +324,7 @@ proptest! {
         });
         let granted = (0..failures)
             .filter(|_| {
-                budget.attempt_failed();
+                budget.attempt_failed(Instant::ZERO);
                 withdraw(&mut budget, ALL)
             })
             .count();

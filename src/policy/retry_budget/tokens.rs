@@ -1,19 +1,21 @@
-//! A plain bucket of tokens: retries draw out, successes pay back, all by the same amounts.
+//! A plain bucket of tokens: retries draw out, calls and successes pay in, all by the same amounts.
 
 #[derive(Clone, Debug)]
 pub(super) struct Tokens {
     capacity: f64,
     cost: f64,
     refund: f64,
+    deposit: f64,
     tokens: f64,
 }
 
 impl Tokens {
-    pub(super) fn new(capacity: f64, cost: f64, refund: f64) -> Self {
+    pub(super) fn new(capacity: f64, cost: f64, refund: f64, deposit: f64) -> Self {
         Self {
             capacity,
             cost,
             refund,
+            deposit,
             tokens: capacity,
         }
     }
@@ -24,6 +26,11 @@ impl Tokens {
             self.tokens -= self.cost;
         }
         enough
+    }
+
+    #[inline]
+    pub(super) fn call_started(&mut self) {
+        self.tokens = (self.tokens + self.deposit).min(self.capacity);
     }
 
     #[inline]

@@ -365,6 +365,7 @@ fn the_budget_of_a_retry_bounds_it_over_all_calls() {
         capacity: 2.0,
         cost: 1.0,
         refund: 0.5,
+        deposit: 0.0,
     };
     let mut s = Scene::new(vec![LayerConfig::Retry(RetryConfig {
         attempts: 2,

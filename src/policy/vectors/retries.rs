@@ -344,7 +344,7 @@ fn grpc_throttle(case: &Value) {
             other => panic!("{other:?}"),
         };
         match word {
-            "F" => budget.attempt_failed(),
+            "F" => budget.attempt_failed(Instant::ZERO),
             _ => budget.call_ended(Outcome::Success, Drawn::default()),
         }
         let granted = budget.withdraw(Instant::ZERO, None, &mut Drawn::default());

@@ -82,7 +82,8 @@ fn budget() -> impl Strategy<Value = Option<RetryBudget>> {
             RetryBudget::Tokens {
                 capacity,
                 cost,
-                refund
+                refund,
+                deposit: 0.0,
             }
         )),
         (tokens(), 0.01..2.0f64).prop_map(|(max_tokens, token_ratio)| Some(RetryBudget::Grpc {

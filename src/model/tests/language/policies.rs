@@ -128,6 +128,7 @@ fn layers_and_their_defaults() {
                 capacity: 500.0,
                 cost: 5.0,
                 refund: 1.0,
+                deposit: 0.0,
             },
         ),
         (
@@ -136,6 +137,7 @@ fn layers_and_their_defaults() {
                 capacity: 10.0,
                 cost: 2.0,
                 refund: 0.0,
+                deposit: 0.0,
             },
         ),
     ] {
