@@ -152,7 +152,6 @@ impl CircuitBreaker {
     }
 
     /// The call's end will never be known: see [`Released`].
-    #[inline]
     pub fn release(&mut self, now: Instant, permit: Permit) {
         self.look(now);
         let is_heard = self.is_heard(&permit);
@@ -195,17 +194,18 @@ impl CircuitBreaker {
         permit.epoch == self.epoch || self.late == Late::Counts
     }
 
-    #[inline]
+    // Called from the way of every call and from a rare one: only the first is worth its code.
+    #[inline(always)]
     fn count(&mut self, now: Instant, failed: bool, slow: bool) {
         match &mut self.state {
             State::Closed => {
-                self.window.add(now, failed, slow);
                 let is_judged = match self.judged {
                     Judged::EveryCall => true,
                     Judged::OnFailure => failed || slow,
                     Judged::Every(_) => false,
                 };
-                if is_judged && self.window.is_bad(now, self.limits) {
+                let limits = is_judged.then_some(self.limits);
+                if self.window.record(now, failed, slow, limits) {
                     self.open(now);
                 }
             }
@@ -254,6 +254,7 @@ impl CircuitBreaker {
         self.next_look = look_after(self.judged, now).unwrap_or(NEVER);
     }
 
+    #[cold]
     fn open(&mut self, now: Instant) {
         let ends = now
             .checked_add(self.open_for)
@@ -265,6 +266,7 @@ impl CircuitBreaker {
         self.next_look = NEVER;
     }
 
+    #[cold]
     fn close(&mut self, now: Instant) {
         self.window.clear();
         self.turn(State::Closed);

@@ -77,12 +77,7 @@ pub(crate) enum Window {
         sum: Tally,
     },
     Time {
-        calls: Slices<Tally>,
-        minimum: u32,
-    },
-    /// The same with buckets that begin with calls.
-    Rolling {
-        calls: Rolling<Tally>,
+        calls: Buckets,
         minimum: u32,
     },
     Consecutive {
@@ -90,6 +85,51 @@ pub(crate) enum Window {
         failed: u32,
         slow: u32,
     },
+}
+
+/// The buckets of a window of time, by what begins them.
+#[derive(Clone, Debug)]
+pub(crate) enum Buckets {
+    Epoch(Slices<Tally>),
+    FirstCall(Rolling<Tally>),
+}
+
+impl Buckets {
+    /// Answers the sum.
+    #[inline]
+    fn add(&mut self, now: Instant, call: Tally) -> Tally {
+        match self {
+            Self::Epoch(calls) => {
+                calls.add(now, call);
+                calls.sum(now)
+            }
+            Self::FirstCall(calls) => {
+                calls.add(now, call);
+                calls.sum(now)
+            }
+        }
+    }
+
+    fn sum(&mut self, now: Instant) -> Tally {
+        match self {
+            Self::Epoch(calls) => calls.sum(now),
+            Self::FirstCall(calls) => calls.sum(now),
+        }
+    }
+
+    fn next_change(&mut self, now: Instant) -> Option<u64> {
+        match self {
+            Self::Epoch(calls) => (calls.sum(now).total > 0).then(|| calls.next_change()),
+            Self::FirstCall(calls) => calls.next_change(),
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Epoch(calls) => calls.clear(),
+            Self::FirstCall(calls) => calls.clear(),
+        }
+    }
 }
 
 /// One call of a count window.
@@ -115,15 +155,12 @@ impl Window {
                     sum: Tally::default(),
                 }
             }
-            WindowConfig::Time { length, buckets } => match alignment {
-                Alignment::Epoch => Self::Time {
-                    calls: Slices::new(length, buckets),
-                    minimum,
+            WindowConfig::Time { length, buckets } => Self::Time {
+                calls: match alignment {
+                    Alignment::Epoch => Buckets::Epoch(Slices::new(length, buckets)),
+                    Alignment::FirstCall => Buckets::FirstCall(Rolling::new(length, buckets)),
                 },
-                Alignment::FirstCall => Self::Rolling {
-                    calls: Rolling::new(length, buckets),
-                    minimum,
-                },
+                minimum,
             },
             WindowConfig::Consecutive(n) => Self::Consecutive {
                 n: n.max(1),
@@ -133,17 +170,23 @@ impl Window {
         }
     }
 
-    /// Takes a call in.
+    /// Takes a call in; with `limits`, true when the window is then too bad.
     #[inline]
-    pub(crate) fn add(&mut self, now: Instant, failed: bool, slow: bool) {
+    pub(crate) fn record(
+        &mut self,
+        now: Instant,
+        failed: bool,
+        slow: bool,
+        limits: Option<Limits>,
+    ) -> bool {
         let call = Tally::one(failed, slow);
-        match self {
+        let (sum, minimum) = match self {
             Self::Count {
                 ring,
                 oldest,
                 size,
+                minimum,
                 sum,
-                ..
             } => {
                 let mark = Mark { failed, slow };
                 if ring.len() < *size {
@@ -154,13 +197,13 @@ impl Window {
                     *oldest = if *oldest + 1 == *size { 0 } else { *oldest + 1 };
                 }
                 *sum += call;
+                (*sum, *minimum)
             }
-            Self::Time { calls, .. } => calls.add(now, call),
-            Self::Rolling { calls, .. } => calls.add(now, call),
+            Self::Time { calls, minimum } => (calls.add(now, call), *minimum),
             Self::Consecutive {
+                n,
                 failed: failures,
                 slow: slows,
-                ..
             } => {
                 *failures = if failed {
                     failures.saturating_add(1)
@@ -168,17 +211,17 @@ impl Window {
                     0
                 };
                 *slows = if slow { slows.saturating_add(1) } else { 0 };
+                return limits.is_some() && (*failures >= *n || *slows >= *n);
             }
-        }
+        };
+        limits.is_some_and(|limits| sum.total >= minimum && sum.exceeds(limits))
     }
 
     /// Whether the calls in the window are too bad. Time passes by this as by a call.
-    #[inline]
     pub(crate) fn is_bad(&mut self, now: Instant, limits: Limits) -> bool {
         let (sum, minimum) = match self {
             Self::Count { sum, minimum, .. } => (*sum, *minimum),
             Self::Time { calls, minimum } => (calls.sum(now), *minimum),
-            Self::Rolling { calls, minimum } => (calls.sum(now), *minimum),
             Self::Consecutive { n, failed, slow } => return *failed >= *n || *slow >= *n,
         };
         sum.total >= minimum && sum.exceeds(limits)
@@ -188,8 +231,7 @@ impl Window {
     /// another call.
     pub(crate) fn next_change(&mut self, now: Instant) -> Option<u64> {
         match self {
-            Self::Time { calls, .. } => (calls.sum(now).total > 0).then(|| calls.next_change()),
-            Self::Rolling { calls, .. } => calls.next_change(),
+            Self::Time { calls, .. } => calls.next_change(now),
             Self::Count { .. } | Self::Consecutive { .. } => None,
         }
     }
@@ -200,7 +242,6 @@ impl Window {
         match self {
             Self::Count { sum, .. } => *sum,
             Self::Time { calls, .. } => calls.sum(now),
-            Self::Rolling { calls, .. } => calls.sum(now),
             Self::Consecutive { .. } => Tally::default(),
         }
     }
@@ -215,7 +256,6 @@ impl Window {
                 *sum = Tally::default();
             }
             Self::Time { calls, .. } => calls.clear(),
-            Self::Rolling { calls, .. } => calls.clear(),
             Self::Consecutive { failed, slow, .. } => {
                 *failed = 0;
                 *slow = 0;

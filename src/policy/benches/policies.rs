@@ -5,8 +5,8 @@ use divan::{Bencher, black_box};
 use stormglass_policy::config::*;
 use stormglass_policy::{
     Action, Actions, Admission, Arriving, Bulkhead, CircuitBreaker, ClientThrottle,
-    ConcurrencyLimit, Drawn, Env, Frame, KeyedRateLimiter, Outcome, Pipeline, RateLimiter,
-    RetryBudget, Sink, TokenBucket,
+    ConcurrencyLimit, Drawn, Env, Frame, KeyedRateLimiter, Outcome, OutlierDetector, Pipeline,
+    RateLimiter, RetryBudget, Sink, TokenBucket, Usable,
 };
 
 fn main() {
@@ -70,13 +70,25 @@ const WINDOWS: [(&str, Window); 3] = [
 ];
 
 /// Every eighth call fails, so that the rates are really taken.
-#[divan::bench(args = ["count", "time", "consecutive"])]
+fn breaker_of(name: &str) -> BreakerConfig {
+    match name {
+        "resilience4j" => BreakerConfig::resilience4j(),
+        "polly" => BreakerConfig {
+            failure_rate: 0.5,
+            ..BreakerConfig::polly()
+        },
+        "hystrix" => BreakerConfig::hystrix(),
+        _ => {
+            let window = WINDOWS.into_iter().find(|(n, _)| *n == name);
+            breaker(window.expect("a window's name").1)
+        }
+    }
+}
+
+/// Every eighth call fails, so that the rates are really taken and it stays closed.
+#[divan::bench(args = ["count", "time", "consecutive", "resilience4j", "polly", "hystrix"])]
 fn breaker_admit_record(bencher: Bencher<'_, '_>, name: &str) {
-    let (_, window) = WINDOWS
-        .into_iter()
-        .find(|(n, _)| *n == name)
-        .expect("a window's name");
-    let mut breaker = CircuitBreaker::new(&breaker(window));
+    let mut breaker = CircuitBreaker::new(&breaker_of(name));
     let mut ticks = Ticks(0);
     bencher.bench_local(|| {
         let now = ticks.next();
@@ -89,6 +101,34 @@ fn breaker_admit_record(bencher: Bencher<'_, '_>, name: &str) {
         if let Ok(permit) = breaker.admit(black_box(now)) {
             breaker.record(now, permit, black_box(outcome));
         }
+    });
+}
+
+/// What an attempt costs: a look at who is usable, and a word on how it ended. With nobody ejected,
+/// and with one.
+#[divan::bench(args = [0, 1])]
+fn outlier_usable_record(bencher: Bencher<'_, '_>, ejected: u32) {
+    let config = OutlierConfig {
+        base_ejection_time: Duration::MAX,
+        max_ejection_time: Duration::MAX,
+        ..OutlierConfig::default()
+    };
+    let mut detector = OutlierDetector::new(&config, 10);
+    for _ in 0..5 * ejected {
+        detector.record(Instant::ZERO, 3, Outcome::Error);
+    }
+    let mut ticks = Ticks(0);
+    bencher.bench_local(|| {
+        let now = ticks.next();
+        let all = detector.usable(black_box(now)) == Usable::All;
+        let failed = (ticks.0 / 1_000).is_multiple_of(8);
+        let outcome = if failed {
+            Outcome::Error
+        } else {
+            Outcome::Success
+        };
+        detector.record(now, (ticks.0 / 1_000 % 9) as u32, black_box(outcome));
+        all
     });
 }
 

@@ -103,7 +103,7 @@ fn resilience4j_window(case: &Value) {
             now += Duration::from_millis(pause);
         }
         let failed = cell("outcome").expect("an outcome") == "E";
-        window.add(now, failed, false);
+        window.record(now, failed, false, None);
         let sum = window.sum(now);
         assert_eq!(cell("total"), Some(&Value::from(sum.total)), "{step}");
         assert_eq!(cell("failed"), Some(&Value::from(sum.failed)), "{step}");
