@@ -163,14 +163,15 @@ impl Driver {
         }
         let out = self.calls.iter().filter(|call| call.out.is_some()).count();
         for layer in &self.config.layers {
-            if let LayerConfig::Bulkhead(b) = layer
-                && b.scope == Scope::Service
-            {
-                assert!(
-                    out <= b.max_concurrent as usize,
-                    "more calls at once than the bulkhead's"
-                );
-            }
+            let most = match layer {
+                LayerConfig::Bulkhead(b) if b.scope == Scope::Service => b.max_concurrent,
+                LayerConfig::ConcurrencyLimit(ConcurrencyConfig {
+                    algorithm: ConcurrencyAlgorithm::Fixed(limit),
+                    scope: Scope::Service,
+                }) => *limit.max(&1),
+                _ => continue,
+            };
+            assert!(out <= most as usize, "more calls at once than {layer:?}'s");
         }
         for layer in &self.pipeline.layers {
             if let Layer::Retry(retry) = layer {

@@ -276,8 +276,8 @@ const LIMITS: [(&str, ConcurrencyAlgorithm); 5] = [
     ("gradient", ConcurrencyAlgorithm::GRADIENT),
 ];
 
-/// Latencies around ten microseconds, so that each answer is judged; a thousand of them in a window
-/// of the gradient.
+/// Latencies around ten microseconds, so that each answer is judged; about a hundred of them in a
+/// window of the gradient.
 #[divan::bench(args = ["fixed", "aimd", "vegas", "gradient2", "gradient"])]
 fn concurrency_acquire_record(bencher: Bencher<'_, '_>, name: &str) {
     let (_, algorithm) = LIMITS
@@ -305,13 +305,17 @@ fn concurrency_acquire_record(bencher: Bencher<'_, '_>, name: &str) {
         other => other,
     };
     let mut limit = ConcurrencyLimit::new(&algorithm);
-    let mut ticks = Ticks(0);
+    let mut now = Instant::ZERO;
+    // All places but one are taken all the time.
+    let _others: Vec<_> = (1..limit.limit())
+        .map_while(|_| limit.acquire(now).ok())
+        .collect();
     bencher.bench_local(|| {
-        let now = ticks.next();
-        let jitter = (ticks.0 / 1_000) % 7;
-        let end = now + Duration::from_nanos(10_000 + jitter * 100);
+        now += Duration::from_nanos(1_000);
+        let jitter = (now.as_nanos() / 1_000) % 7;
         if let Ok(held) = limit.acquire(black_box(now)) {
-            limit.record(end, held, black_box(Outcome::Success));
+            now += Duration::from_nanos(10_000 + jitter * 100);
+            limit.record(now, held, black_box(Outcome::Success));
         }
     });
 }
@@ -328,7 +332,7 @@ fn admit_end(bencher: Bencher<'_, '_>, layers: Vec<AdmissionLayer>) {
         let admitted = admission.admit(now, black_box(&request), &mut || u64::MAX);
         if let Ok(token) = admitted {
             admission.dequeued(now, Duration::ZERO);
-            admission.ended(now + ms(1), token, black_box(Outcome::Success));
+            admission.ended(now, token, black_box(Outcome::Success));
         }
     });
 }

@@ -127,7 +127,9 @@ pub enum ConcurrencyAlgorithm {
         alpha: Option<u32>,
         /// The queue above which it shrinks, `None`: 6 times.
         beta: Option<u32>,
-        /// 0..=1; 1.
+        /// The part of each change that is made, 0..=1; 1. Every answer changes the limit, also those
+        /// of calls that began under another one: where many are in at once, 1 makes it swing widely
+        /// around what 0.03 finds.
         smoothing: f64,
     },
     /// By the ratio of the long-term latency to the last one.
