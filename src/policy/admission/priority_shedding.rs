@@ -147,7 +147,9 @@ impl PriorityShedding {
     /// Lets fewer in, but never nobody: the most important level of the window stays.
     fn lower(&mut self) {
         let mut admitted = self.admitted();
-        let expected = (1.0 - self.config.decrease) * f64::from(admitted);
+        // A product of a user's decimal and a whole number is mostly the one that was meant.
+        let less = self.config.decrease * f64::from(admitted);
+        let expected = f64::from(admitted) - less;
         let mut bound = self.bound;
         for (level, count) in levels(&self.histogram).rev() {
             if level >= self.bound {

@@ -201,6 +201,26 @@ fn admission_control_looks_at_its_window_only_and_from_its_rate_on() {
     assert!(!refused(&mut some, ms(10_500), 0.0));
 }
 
+/// As in Envoy, which sweeps old requests out only when it counts or when one ends.
+#[test]
+fn the_rate_is_over_the_time_since_the_oldest_that_is_remembered() {
+    // 120 in 12 s, and in just over that.
+    for (now, expected) in [(12_000, true), (12_001, false)] {
+        let mut some = control(AdmissionControlConfig {
+            window: Duration::from_secs(10),
+            rps_threshold: 10.0,
+            ..AdmissionControlConfig::default()
+        });
+        for at in [0, 9_000] {
+            for _ in 0..60 {
+                let token = some.admit(ms(at), &ANY, &mut || u64::MAX).expect("let in");
+                some.ended(ms(at), token, Outcome::Error);
+            }
+        }
+        assert_eq!(refused(&mut some, ms(now), 0.0), expected);
+    }
+}
+
 /// A request that is refused is not counted, so that with a stationary ratio of success the share
 /// settles at what the formula gives for many requests.
 #[test]
@@ -297,6 +317,41 @@ fn shedding_lowers_by_a_twentieth_of_the_admitted_and_raises_by_a_hundredth_of_a
     );
     // Windows in which nobody came change nothing.
     assert_eq!(window(&mut dagor, 90_000, 0), most_important(2));
+}
+
+#[test]
+fn shedding_raises_by_a_share_of_all_not_of_the_admitted() {
+    let config = PriorityConfig {
+        decrease: 0.8,
+        increase: 0.25,
+        ..shedding()
+    };
+    let mut dagor = admission(vec![AdmissionLayer::PriorityShedding(config)]);
+    window(&mut dagor, 0, 21);
+    assert_eq!(window(&mut dagor, 1_000, 0), most_important(2));
+    // 20 and a quarter of 100; in tens.
+    assert_eq!(window(&mut dagor, 2_000, 0), most_important(5));
+}
+
+#[test]
+fn user_levels_are_even_and_dealt_out_anew_each_hour() {
+    let shedding = PriorityShedding::new(&PriorityConfig::default());
+    let deal = |seconds: u64| -> Vec<u32> {
+        let now = Instant::ZERO + Duration::from_secs(seconds);
+        (0..12_800)
+            .map(|key| shedding.user_level(now, key))
+            .collect()
+    };
+    let first = deal(0);
+    assert_eq!(first, deal(3_599));
+    let second = deal(3_600);
+    let same = first.iter().zip(&second).filter(|(a, b)| a == b).count();
+    // One in 128 by chance: 100 of 12 800, with a standard deviation of 10.
+    assert!((50..150).contains(&same), "{same} keep their level");
+    for level in 0..128 {
+        let users = first.iter().filter(|&&l| l == level).count();
+        assert!((50..150).contains(&users), "{users} of level {level}");
+    }
 }
 
 #[test]

@@ -106,4 +106,23 @@ mod tests {
         long.add(100.0);
         assert!((long.mean - 16.2).abs() < 0.1, "{}", long.mean);
     }
+
+    #[test]
+    fn a_long_term_more_than_twice_the_last_latency_comes_down_faster() {
+        let bounds = Bounds::new(10, 200);
+        let mut gradient = Gradient2::new(20, bounds, 4, 0.2, 599, 1.5);
+        let mut after = |rtt| {
+            gradient.update(Sample {
+                rtt,
+                in_flight: 1,
+                dropped: false,
+            });
+            gradient.long.mean
+        };
+        (0..10).for_each(|_| assert_eq!(after(4_000), 4_000.0));
+        // A sample counts for a 300th: 4000 - 10 is more than twice 1000, and 0.95 of it is left.
+        assert!((after(1_000) - 3_790.5).abs() < 1e-6);
+        // 3790.5 - 5.635 is less than twice 2100.
+        assert!((after(2_100) - 3_784.865).abs() < 1e-6);
+    }
 }

@@ -238,6 +238,45 @@ fn gradient_measures_anew_with_the_least_limit_and_goes_back() {
     assert_eq!(limit.limit(), 13);
 }
 
+/// Measurements that don't begin with a window, and ones that do.
+#[test]
+fn gradient_ends_a_window_with_a_measurement_only_when_both_fall_together() {
+    for interval in [150, 100] {
+        let Algo::Gradient {
+            sample_interval,
+            min_rtt_requests,
+            min_concurrency,
+            max_concurrency,
+            buffer,
+            quantile,
+            ..
+        } = gradient()
+        else {
+            unreachable!("it is one")
+        };
+        let mut limit = ConcurrencyLimit::new(&Algo::Gradient {
+            min_rtt_interval: Duration::from_millis(interval),
+            sample_interval,
+            min_rtt_requests,
+            min_concurrency,
+            max_concurrency,
+            buffer,
+            quantile,
+        });
+        batch(&mut limit, 3, (ms(0), ms(10)), Outcome::Success);
+        batch(&mut limit, 2, (ms(20), ms(25)), Outcome::Success);
+        if interval == 150 {
+            // In the window that the measurement breaks off.
+            batch(&mut limit, 2, (ms(112), ms(113)), Outcome::Success);
+        }
+        // Three more measure 10 ms; what came before does not count for them.
+        let begun = ms(10 + interval);
+        let ended = begun + Duration::from_millis(10);
+        let during = batch(&mut limit, 3, (begun, ended), Outcome::Success);
+        assert_eq!(during, [3, 3, 8], "every {interval} ms");
+    }
+}
+
 #[test]
 fn gradient_takes_five_windows_at_the_least_for_a_wrong_measurement() {
     let mut limit = ConcurrencyLimit::new(&gradient());
