@@ -34,8 +34,7 @@ impl World {
         picked: u32,
         at_once: bool,
     ) {
-        let record = &mut self.calls[call];
-        let site = &self.sites[record.site as usize];
+        let record = &self.calls[call];
         // The first attempt is the call itself: one mixing less on the longest chain of every hop.
         let key = match attempt {
             0 => record.key,
@@ -44,12 +43,12 @@ impl World {
         let picked = match record.peers {
             ONLY => 0,
             peers => {
-                let peers = &mut self.peers[peers as usize];
-                let picked = if picked == NONE {
-                    pick(peers, now, key)
-                } else {
-                    picked
+                let picked = match picked {
+                    NONE if record.attempts != NONE => self.pick_another(now, call, key),
+                    NONE => pick(&mut self.peers[peers as usize], now, Usable::All, key),
+                    picked => picked,
                 };
+                let peers = &mut self.peers[peers as usize];
                 if picked < peers.instances {
                     peers.balancer.sent(now, picked);
                     picked
@@ -58,6 +57,8 @@ impl World {
                 }
             }
         };
+        let record = &mut self.calls[call];
+        let site = &self.sites[record.site as usize];
         obs.attempt_sent(now, site.edge as usize, record.started);
 
         let slot = self.strands.take(Strand::blank);
@@ -96,6 +97,30 @@ impl World {
             }
         } else {
             self.carry_request(now, call, slot);
+        }
+    }
+
+    /// An instance for one more attempt while others of the call are out, and not one of theirs
+    /// where that can be.
+    #[cold]
+    fn pick_another(&mut self, now: Instant, call: u32, key: u64) -> u32 {
+        self.note_taken(call);
+        let peers = &mut self.peers[self.calls[call].peers as usize];
+        pick_apart(peers, now, &self.taken, key)
+    }
+
+    /// Notes at which instances attempts of the call are out.
+    #[cold]
+    pub(crate) fn note_taken(&mut self, call: u32) {
+        self.taken.clear();
+        let mut root = self.calls[call].attempts;
+        while root != NONE {
+            let strand = &self.strands[root];
+            if strand.instance != NONE {
+                self.taken
+                    .push(self.instances[strand.instance as usize].local);
+            }
+            root = strand.next;
         }
     }
 
@@ -268,10 +293,26 @@ impl World {
 
 /// The instance that the balancer picks, by its number within the service.
 #[inline]
-pub(crate) fn pick(peers: &mut Peers, now: Instant, key: u64) -> u32 {
+pub(crate) fn pick(peers: &mut Peers, now: Instant, usable: Usable<'_>, key: u64) -> u32 {
     let mut bits = Keyed::new(key ^ purpose::BALANCER);
     peers
         .balancer
-        .pick(now, Usable::All, key, &mut || bits.next_u64())
+        .pick(now, usable, key, &mut || bits.next_u64())
         .unwrap_or(NONE)
+}
+
+/// The same, none of those taken if there is another one.
+#[cold]
+pub(crate) fn pick_apart(peers: &mut Peers, now: Instant, taken: &[u32], key: u64) -> u32 {
+    let others: Vec<u32> = (0..peers.instances)
+        .filter(|instance| !taken.contains(instance))
+        .collect();
+    match &others[..] {
+        [] => pick(peers, now, Usable::All, key),
+        others => match pick(peers, now, Usable::Some(others), key) {
+            // Those that are left have no weight.
+            NONE => pick(peers, now, Usable::All, key),
+            picked => picked,
+        },
+    }
 }

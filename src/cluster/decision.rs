@@ -3,7 +3,7 @@
 //!
 //! The policy is the real one. This file refuses to know what any layer does.
 
-use crate::attempt::pick;
+use crate::attempt::{pick, pick_apart};
 use crate::event::Event;
 use crate::observer::Observer;
 use crate::slab::NONE;
@@ -11,7 +11,7 @@ use crate::state::Peers;
 use crate::world::World;
 use clock::{Duration, Instant};
 use engine::{Bits, Engine, Keyed, Sampler, Stamp, TimerClass};
-use policy::{Action, Env, Outcome, Sink};
+use policy::{Action, Env, Outcome, Sink, Usable};
 
 /// Sets what a policy draws apart from the other draws of its call.
 const POLICY: u64 = 0x706f_6c69_6379;
@@ -33,8 +33,8 @@ struct CallEnv<'a> {
     draws: &'a mut u32,
     spans: &'a [Sampler],
     peers: &'a mut Peers,
-    /// The instance of the attempt that the policy prepares, once it asked.
-    picked: u32,
+    /// Where other attempts of the call are out, or are about to be; `None` where that can not be.
+    taken: Option<&'a mut Vec<u32>>,
 }
 
 impl CallEnv<'_> {
@@ -57,8 +57,15 @@ impl Env for CallEnv<'_> {
 
     fn target(&mut self) -> u32 {
         let mut bits = self.bits();
-        self.picked = pick(self.peers, self.now, bits.next_u64());
-        self.picked
+        let key = bits.next_u64();
+        match &mut self.taken {
+            None => pick(self.peers, self.now, Usable::All, key),
+            Some(taken) => {
+                let picked = pick_apart(self.peers, self.now, taken, key);
+                taken.push(picked);
+                picked
+            }
+        }
     }
 }
 
@@ -90,7 +97,24 @@ impl Sink for Hands<'_> {
             }
             Action::CancelTimer(timer) => self.timers[timer as usize] = Stamp::NONE,
             Action::Finish(outcome) => self.finish = Some(outcome),
-            Action::Send(_) | Action::Cancel(_) | Action::Wake(_) => self.rest.push(action),
+            Action::Cancel(attempt) => self.cancel(attempt),
+            Action::Send(_) | Action::Wake(_) => self.rest.push(action),
+        }
+    }
+}
+
+impl Hands<'_> {
+    /// What was to be sent at this very instant is not sent at all.
+    #[cold]
+    fn cancel(&mut self, attempt: u8) {
+        if self.send == Some(attempt) {
+            self.send = None;
+            return;
+        }
+        let sent = Action::Send(attempt);
+        match self.rest.iter().position(|&action| action == sent) {
+            Some(place) => drop(self.rest.remove(place)),
+            None => self.rest.push(Action::Cancel(attempt)),
         }
     }
 }
@@ -99,6 +123,11 @@ impl World {
     /// Says a word about a call to its policy, and does what the policy answers.
     #[inline(always)]
     pub(crate) fn decide<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32, word: Word) {
+        let record = &self.calls[call];
+        let hedged = self.channels[record.channel as usize].hedged;
+        if hedged {
+            self.note_taken(call);
+        }
         let record = &mut self.calls[call];
         let channel = &mut self.channels[record.channel as usize];
         let first = call as usize * self.stride;
@@ -109,7 +138,7 @@ impl World {
             draws: &mut record.draws,
             spans: &self.spans,
             peers: &mut self.peers[channel.peers as usize],
-            picked: NONE,
+            taken: hedged.then_some(&mut self.taken),
         };
         let mut hands = Hands {
             engine: &mut self.engine,
@@ -130,7 +159,7 @@ impl World {
             Word::Wake => pipeline.on_wake(now, call, frames, &mut env, &mut hands),
             Word::Abandon => pipeline.abandon(now, call, frames, &mut hands),
         }
-        let (send, finish, picked) = (hands.send, hands.finish, env.picked);
+        let (send, finish) = (hands.send, hands.finish);
         if channel.breakers {
             let state = channel.pipeline.breaker_state().unwrap_or_default();
             if state != channel.stated {
@@ -142,8 +171,14 @@ impl World {
         if rare {
             self.give_up_attempts(now, obs, call);
         }
+        let first = self.agenda.len();
         if let Some(attempt) = send {
-            self.policy_sends(now, obs, call, attempt, picked, !rare);
+            self.policy_sends(now, obs, call, attempt, !rare);
+        }
+        if rare {
+            self.send_more(now, obs, call);
+            // Of what is to be done, the last is done first: here that is the first attempt.
+            self.agenda[first..].reverse();
         }
         if let Some(outcome) = finish {
             self.policy_ends(now, obs, call, outcome);
@@ -156,16 +191,17 @@ impl World {
     // The two ways out of a policy, apart from the common ones only for the size of the code.
 
     #[inline(never)]
-    #[allow(clippy::too_many_arguments)] // as above
     pub(crate) fn policy_sends<O: Observer>(
         &mut self,
         now: Instant,
         obs: &mut O,
         call: u32,
         attempt: u8,
-        picked: u32,
         at_once: bool,
     ) {
+        let channel = &self.channels[self.calls[call].channel as usize];
+        let frames = &self.frames[call as usize * self.stride..];
+        let picked = channel.pipeline.target(frames, attempt).unwrap_or(NONE);
         self.send(now, obs, call, attempt, picked, at_once);
     }
 
@@ -189,9 +225,18 @@ impl World {
                 self.give_up(now, obs, call, attempt);
                 false
             }
+            _ => true,
+        });
+        self.rest = rest;
+    }
+
+    /// Sends the attempts that set out together with another one.
+    #[cold]
+    fn send_more<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32) {
+        let mut rest = core::mem::take(&mut self.rest);
+        rest.retain(|&action| match action {
             Action::Send(attempt) => {
-                // One more than is sent by the common way: parallel attempts.
-                self.policy_sends(now, obs, call, attempt, NONE, false);
+                self.policy_sends(now, obs, call, attempt, false);
                 false
             }
             _ => true,

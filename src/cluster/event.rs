@@ -15,7 +15,7 @@ pub(crate) enum Event {
     Deliver(u32),
     /// An answer reaches its caller.
     Answer(u32),
-    /// A timer of a call's policy; the slot is call × layers + layer.
+    /// A timer of a call's policy; the slot is call × stride + the policy's own.
     Timer(u32),
     /// A fault begins or is over.
     Fault(u32),

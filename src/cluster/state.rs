@@ -264,7 +264,7 @@ pub(crate) struct Site {
 pub(crate) struct Channel {
     pub(crate) pipeline: Pipeline,
     pub(crate) course: Course,
-    /// By layer: the class of its timer, where that is a timeout of a constant span.
+    /// By slot: the class of its timer, where that is a timeout of a constant span.
     pub(crate) timers: Box<[Option<TimerClass>]>,
     /// Index into the world's peers.
     pub(crate) peers: u32,
@@ -275,6 +275,8 @@ pub(crate) struct Channel {
     /// The first edge that uses it; facts on breakers are stated there.
     pub(crate) edge: u32,
     pub(crate) breakers: bool,
+    /// Several attempts of a call may be out at once.
+    pub(crate) hedged: bool,
     /// Open and half-open breakers, as last stated.
     pub(crate) stated: (u32, u32),
 }

@@ -78,6 +78,8 @@ pub struct World {
     // Buffers, empty between events but for `siblings`.
     /// What a policy asked for besides what it asks for most often.
     pub(crate) rest: Vec<Action>,
+    /// The instances, by their numbers in the service, where attempts of a hedged call are out.
+    pub(crate) taken: Vec<u32>,
     /// Strands that wait for the worker of their request: (root, strand).
     pub(crate) siblings: VecDeque<(u32, u32)>,
     // For building policies anew.
@@ -141,6 +143,7 @@ impl World {
             startups: 0,
             limits: Limits::default(),
             rest: Vec::new(),
+            taken: Vec::new(),
             siblings: VecDeque::new(),
             policies: model.policies.iter().map(|p| p.config.clone()).collect(),
             balancers: model.services.iter().map(|s| s.balancer.clone()).collect(),
@@ -290,8 +293,8 @@ impl World {
     ) -> Channel {
         let config = policy.map_or(PolicyConfig::default(), |p| self.policies[p].clone());
         let pipeline = Pipeline::new(&config, self.services[service].instances);
-        let timers = (0..config.layers.len())
-            .map(|layer| pipeline.is_constant_timeout(layer as u8))
+        let timers = (0..pipeline.slots())
+            .map(|slot| pipeline.is_constant_timeout(slot as u8))
             .map(|timeout| timeout.map(|timeout| self.engine.timer_class(timeout)));
         let timers: Box<[_]> = timers.collect();
         let course = match timers[..] {
@@ -302,6 +305,7 @@ impl World {
         Channel {
             timers,
             breakers: pipeline.breaker_state().is_some(),
+            hedged: pipeline.is_hedged(),
             stated: (0, 0),
             course,
             only: self.services[service].instances == 1,

@@ -175,13 +175,13 @@ fn check_sizes(config: &PolicyConfig, at: Place, cx: &mut Reader<'_>) {
         cx.problem(at, format!("{how} {attempts} attempts of one call"))
             .help(format!("at most {} are allowed", Attempt::MAX));
     }
-    // What is inside of a hedge is there once for each copy.
+    // What is inside of a hedge is there once for each copy, and the copy itself has a place.
     let layers = config.layers.len() as u64;
     let (slots, copies) = match hedge {
         None => (layers, 1),
         Some((index, copies)) => {
             let outside = index as u64 + 1;
-            (outside + (layers - outside) * copies, copies)
+            (outside + (1 + layers - outside) * copies, copies)
         }
     };
     let most = u64::from(TimerId::MAX);

@@ -18,7 +18,7 @@ pub use admission::{
 pub use balancer::{BalancerConfig, OutlierConfig, SuccessRate};
 pub use breaker::{Alignment, BreakerConfig, EndOfOpen, Judged, Late, Released, SlowCall, Window};
 pub use custom::{CustomConfig, Role};
-pub use hedge::{HedgeConfig, HedgeDelay};
+pub use hedge::{AllFailed, HedgeConfig, HedgeDelay};
 pub use limit::{
     BulkheadConfig, ClientThrottleConfig, ConcurrencyAlgorithm, ConcurrencyConfig, RateAlgorithm,
     RateLimitConfig,
@@ -43,6 +43,32 @@ pub enum Span {
 pub struct PolicyConfig {
     /// Outermost first; empty means that the call is sent as it is.
     pub layers: Vec<LayerConfig>,
+}
+
+impl PolicyConfig {
+    /// The most slots of a pipeline: their numbers are those of its timers.
+    pub const MOST_SLOTS: usize = 255;
+
+    /// How many places a call has in the pipeline: one for each layer, but that what is inside a
+    /// hedge is there once for each copy, with one more for the copy itself. `None` where there is
+    /// no such pipeline: with two hedges, or with more than [`Self::MOST_SLOTS`].
+    pub fn slots(&self) -> Option<usize> {
+        let copies = |layer: &LayerConfig| match layer {
+            LayerConfig::Hedge(hedge) => Some(hedge.copies()),
+            _ => None,
+        };
+        let slots = match self.layers.iter().position(|layer| copies(layer).is_some()) {
+            None => self.layers.len(),
+            Some(at) => {
+                let inside = &self.layers[at + 1..];
+                if inside.iter().any(|layer| copies(layer).is_some()) {
+                    return None;
+                }
+                at + 1 + copies(&self.layers[at])? * (1 + inside.len())
+            }
+        };
+        (slots <= Self::MOST_SLOTS).then_some(slots)
+    }
 }
 
 /// One layer of a pipeline.

@@ -18,70 +18,125 @@ pub struct Frame {
     pub(crate) word: u64,
 }
 
-/// The first frame of a call, which belongs to no layer: its attempts and its target.
-pub(crate) struct Root<'a>(pub(crate) &'a mut Frame);
+/// Where a path of a call begins: the attempt that is out there, and its target. The call itself
+/// is one path; each copy that a hedge makes is another. The frame's word counts the attempts that
+/// the path has sent.
+pub(crate) struct Root<'a> {
+    state: &'a mut u32,
+    target: &'a mut u32,
+    sent: &'a mut u64,
+    /// Of a copy: the count of its call, which numbers the attempts.
+    sent_by_all: Option<&'a mut u64>,
+}
 
-/// The low bits of a root's state count the attempts that were sent.
-const SENT: u32 = 0xffff;
-const OUT: u32 = 1 << 16;
-const TARGETED: u32 = 1 << 17;
+/// The low bits of the state are the attempt that was sent last.
+const ATTEMPT: u32 = Attempt::MAX as u32;
+const OUT: u32 = 1 << 8;
+const TARGETED: u32 = 1 << 9;
 
-impl Root<'_> {
+impl<'a> Root<'a> {
+    /// The path that is the call itself.
+    #[inline]
+    pub(crate) fn of_call(call: &'a mut Frame) -> Self {
+        Self {
+            state: &mut call.state,
+            target: &mut call.index,
+            sent: &mut call.word,
+            sent_by_all: None,
+        }
+    }
+
+    /// A path of its own, `copy` being its first frame.
+    #[inline]
+    pub(crate) fn of_copy(call: &'a mut Frame, copy: &'a mut Frame) -> Self {
+        Self {
+            sent_by_all: Some(&mut call.word),
+            ..Self::of_call(copy)
+        }
+    }
+
+    /// The path sets out anew.
+    pub(crate) fn begin(&mut self) {
+        (*self.state, *self.sent) = (0, 0);
+    }
+
     /// Takes the next attempt's number; from now on that attempt is out.
     #[inline]
     pub(crate) fn send(&mut self) -> Attempt {
-        let sent = self.0.state & SENT;
-        self.0.state = (sent + 1) | OUT;
-        sent as Attempt
+        let attempt = match &mut self.sent_by_all {
+            Some(all) => {
+                **all += 1;
+                **all - 1
+            }
+            None => *self.sent,
+        } as Attempt;
+        *self.sent += 1;
+        *self.state = *self.state & TARGETED | OUT | u32::from(attempt);
+        attempt
     }
 
     /// Whether another attempt still has a number.
     #[inline]
     pub(crate) fn can_send(&self) -> bool {
-        self.0.state & SENT <= u32::from(Attempt::MAX)
+        let all = self.sent_by_all.as_deref().unwrap_or(self.sent);
+        *all <= u64::from(Attempt::MAX)
     }
 
-    /// How many attempts were sent, 0..=256.
+    /// How many attempts this path has sent, 0..=256.
     #[inline]
     pub(crate) fn sent(&self) -> u16 {
-        (self.0.state & SENT) as u16
+        *self.sent as u16
     }
 
     /// Ends the attempt that is out, if it is this one.
     #[inline]
     pub(crate) fn end(&mut self, attempt: Attempt) -> bool {
-        let ours = self.out() == Some(attempt);
+        let ours = is_out(*self.state, attempt);
         if ours {
-            self.0.state &= !OUT;
+            *self.state &= !OUT;
         }
         ours
     }
 
     /// Ends whatever attempt is out, and names it.
     pub(crate) fn give_up(&mut self) -> Option<Attempt> {
-        let out = self.out();
-        self.0.state &= !OUT;
-        out
-    }
-
-    #[inline]
-    fn out(&self) -> Option<Attempt> {
-        (self.0.state & OUT != 0).then(|| ((self.0.state & SENT) - 1) as Attempt)
+        let out = *self.state & OUT != 0;
+        *self.state &= !OUT;
+        out.then_some((*self.state & ATTEMPT) as Attempt)
     }
 
     /// The target instance of the attempt being prepared; asks for it the first time.
     #[inline]
     pub(crate) fn target(&mut self, env: &mut impl Env) -> u32 {
-        if self.0.state & TARGETED == 0 {
-            self.0.index = env.target();
-            self.0.state |= TARGETED;
+        if *self.state & TARGETED == 0 {
+            *self.target = env.target();
+            *self.state |= TARGETED;
         }
-        self.0.index
+        *self.target
     }
 
     /// What comes next is a new attempt, with a target of its own.
     #[inline]
     pub(crate) fn forget_target(&mut self) {
-        self.0.state &= !TARGETED;
+        *self.state &= !TARGETED;
+    }
+}
+
+#[inline]
+fn is_out(state: u32, attempt: Attempt) -> bool {
+    state & (OUT | ATTEMPT) == OUT | u32::from(attempt)
+}
+
+impl Frame {
+    /// Whether this is where a path begins of which this attempt is out.
+    #[inline]
+    pub(crate) fn has_out(&self, attempt: Attempt) -> bool {
+        is_out(self.state, attempt)
+    }
+
+    /// The target that was asked for here.
+    #[inline]
+    pub(crate) fn asked_target(&self) -> Option<u32> {
+        (self.state & TARGETED != 0).then_some(self.index)
     }
 }

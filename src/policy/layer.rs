@@ -77,7 +77,7 @@ impl Layer {
             LayerConfig::RateLimit(c) => Self::RateLimit(RateLimitLayer::new(c, instances)),
             LayerConfig::Bulkhead(c) => Self::Bulkhead(BulkheadLayer::new(c, instances)),
             LayerConfig::Timeout(span) => Self::Timeout(TimeoutLayer::new(*span)),
-            LayerConfig::Hedge(_) => unreachable!("wired with its layer"),
+            LayerConfig::Hedge(_) => unreachable!("a hedge is not a layer of one path"),
             LayerConfig::ConcurrencyLimit(c) => {
                 Self::ConcurrencyLimit(ConcurrencyLayer::new(c, instances))
             }

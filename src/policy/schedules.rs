@@ -8,7 +8,7 @@ use crate::rate_limit::tests::algorithms;
 use crate::{Action, Actions, Env, Frame, Outcome, OutcomeSet, Pipeline, Pushback, TimerId, Token};
 use clock::{Duration, Instant};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 const INSTANCES: u32 = 3;
 
@@ -54,7 +54,7 @@ impl Env for Dice {
 struct Call {
     frames: Vec<Frame>,
     sent: u32,
-    out: Option<u8>,
+    out: BTreeSet<u8>,
     timers: BTreeMap<TimerId, Instant>,
     finished: Option<Outcome>,
     abandoned: bool,
@@ -95,8 +95,8 @@ impl Driver {
                 Action::Send(attempt) => {
                     assert!(!abandoned);
                     assert_eq!(u32::from(attempt), call.sent, "attempts count up from 0");
-                    assert_eq!(call.out.replace(attempt), None, "one attempt at a time");
                     call.sent += 1;
+                    call.out.insert(attempt);
                 }
                 Action::SetTimer(id, at) => {
                     assert!(!abandoned && at >= self.now);
@@ -113,15 +113,14 @@ impl Driver {
                     );
                 }
                 Action::Cancel(attempt) => {
-                    assert_eq!(call.out.take(), Some(attempt), "the attempt is not out");
+                    assert!(call.out.remove(&attempt), "the attempt is not out");
                 }
                 Action::Wake(other) => {
-                    assert_ne!(other, token);
                     self.wakes.push_back(other);
                 }
                 Action::Finish(outcome) => {
                     assert!(!abandoned);
-                    assert_eq!(call.out, None, "an attempt is still out");
+                    assert!(call.out.is_empty(), "an attempt is still out");
                     assert!(call.timers.is_empty(), "a timer is still running");
                     call.finished = Some(outcome);
                 }
@@ -129,7 +128,7 @@ impl Driver {
         }
         if abandoned {
             let call = &self.calls[token as usize];
-            assert!(call.out.is_none() && call.timers.is_empty());
+            assert!(call.out.is_empty() && call.timers.is_empty());
         }
     }
 
@@ -161,8 +160,14 @@ impl Driver {
                 _ => self.wake(token),
             }
         }
-        let out = self.calls.iter().filter(|call| call.out.is_some()).count();
+        let out_of = |copies: usize| -> usize {
+            let out = self.calls.iter().map(|call| call.out.len().min(copies));
+            out.sum()
+        };
+        // A place outside of a hedge is one for all copies of a call.
+        let mut outside = self.config.layers.iter().any(is_hedge);
         for layer in &self.config.layers {
+            outside &= !is_hedge(layer);
             let most = match layer {
                 LayerConfig::Bulkhead(b) if b.scope == Scope::Service => b.max_concurrent,
                 LayerConfig::ConcurrencyLimit(ConcurrencyConfig {
@@ -171,6 +176,7 @@ impl Driver {
                 }) => *limit.max(&1),
                 _ => continue,
             };
+            let out = out_of(if outside { 1 } else { usize::MAX });
             assert!(out <= most as usize, "more calls at once than {layer:?}'s");
         }
         for layer in &self.pipeline.layers {
@@ -178,6 +184,24 @@ impl Driver {
                 assert!(retry.is_sound(), "{retry:?}");
             }
         }
+        if let Some(hedge) = &self.pipeline.hedge {
+            assert!(hedge.is_sound(), "{hedge:?}");
+        }
+        for call in &self.calls {
+            assert!(
+                call.out.len() <= self.copies(),
+                "more copies at once than allowed"
+            );
+        }
+    }
+
+    /// The most copies of a call.
+    fn copies(&self) -> usize {
+        let copies = self.config.layers.iter().map(|layer| match layer {
+            LayerConfig::Hedge(hedge) => hedge.attempts as usize,
+            _ => 1,
+        });
+        copies.product()
     }
 
     fn wake(&mut self, token: Token) {
@@ -207,13 +231,14 @@ impl Driver {
 
     /// Ends the `n`-th attempt that is out.
     fn answer(&mut self, n: u64, outcome: Outcome) {
-        let out: Vec<Token> = (0..self.calls.len() as u32)
-            .filter(|&t| self.calls[t as usize].out.is_some())
+        let out: Vec<(Token, u8)> = (0..)
+            .zip(&self.calls)
+            .flat_map(|(token, call)| call.out.iter().map(move |&attempt| (token, attempt)))
             .collect();
-        let Some(&token) = out.get((n % out.len().max(1) as u64) as usize) else {
+        let Some(&(token, attempt)) = out.get((n % out.len().max(1) as u64) as usize) else {
             return;
         };
-        let attempt = self.calls[token as usize].out.take().expect("it is out");
+        self.calls[token as usize].out.remove(&attempt);
         self.say(token, |d, frames, out| {
             let Driver {
                 pipeline,
@@ -260,7 +285,7 @@ impl Driver {
     /// Lets every call come to its end.
     fn finish(&mut self) {
         self.settle();
-        while self.calls.iter().any(|call| call.out.is_some()) || self.fire() {
+        while self.calls.iter().any(|call| !call.out.is_empty()) || self.fire() {
             self.settle();
             self.answer(0, Outcome::Success);
             self.settle();
@@ -527,12 +552,58 @@ fn layer() -> impl Strategy<Value = LayerConfig> {
     ]
 }
 
+fn is_hedge(layer: &LayerConfig) -> bool {
+    matches!(layer, LayerConfig::Hedge(_))
+}
+
+fn hedge() -> impl Strategy<Value = LayerConfig> {
+    let delay = prop_oneof![
+        span().prop_map(HedgeDelay::After),
+        Just(HedgeDelay::OnFailure),
+        (0.0..=1.0f64, span())
+            .prop_map(|(quantile, initial)| HedgeDelay::Quantile { quantile, initial }),
+    ];
+    let all_failed = prop_oneof![Just(AllFailed::First), Just(AllFailed::Last)];
+    (
+        1u32..5,
+        delay,
+        outcomes(),
+        all_failed,
+        any::<bool>(),
+        budget(),
+    )
+        .prop_map(
+            |(attempts, delay, hedge_on, all_failed, heed_pushback, budget)| {
+                LayerConfig::Hedge(HedgeConfig {
+                    attempts,
+                    delay,
+                    hedge_on,
+                    all_failed,
+                    heed_pushback,
+                    budget,
+                })
+            },
+        )
+}
+
+/// Any layers, a hedge among them or not.
+fn layers() -> impl Strategy<Value = Vec<LayerConfig>> {
+    let plain = proptest::collection::vec(layer(), 0..6);
+    let hedged = proptest::option::of((hedge(), any::<proptest::sample::Index>()));
+    (plain, hedged).prop_map(|(mut layers, hedged)| {
+        if let Some((hedge, at)) = hedged {
+            layers.insert(at.index(layers.len() + 1), hedge);
+        }
+        layers
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn every_call_ends_once_and_leaves_nothing_behind(
-        layers in proptest::collection::vec(layer(), 0..6),
+        layers in layers(),
         seed: u64,
         steps in proptest::collection::vec((0u8..12, any::<u64>()), 1..120),
     ) {
@@ -541,6 +612,7 @@ proptest! {
             .map(|layer| match layer {
                 LayerConfig::Retry(retry) => u64::from(retry.attempts),
                 LayerConfig::Custom(_) => erratic::RUNS,
+                LayerConfig::Hedge(hedge) => u64::from(hedge.attempts),
                 _ => 1,
             })
             .product();
@@ -569,6 +641,7 @@ proptest! {
             prop_assert!(call.finished.is_some() != call.abandoned);
             prop_assert!(u64::from(call.sent) <= most);
         }
+        prop_assert!(driver.pipeline.hedge.as_ref().is_none_or(|hedge| hedge.is_idle()));
         for layer in &driver.pipeline.layers {
             match layer {
                 Layer::Bulkhead(bulkhead) => prop_assert!(bulkhead.is_idle()),

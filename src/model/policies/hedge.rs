@@ -9,7 +9,6 @@ use crate::shape::{choice, record};
 use crate::tree::{Kind, Node};
 use clock::Duration;
 use policy::config::{HedgeConfig, HedgeDelay, default_retry_on};
-use policy::{Outcome, OutcomeSet};
 use serde_json::{Value as Json, json};
 
 record! {
@@ -91,21 +90,10 @@ pub(super) fn resolve_hedge(shape: &HedgeShape, cx: &mut Reader<'_>) -> Option<H
             attempts: 2,
             delay: shape.delay?.0,
             hedge_on: default_retry_on(),
-            budget: None,
+            ..HedgeConfig::default()
         },
-        // Of what gRPC leaves to the user: as many as it allows, as soon as it allows.
-        Some(HedgePreset::Grpc) => HedgeConfig {
-            attempts: 5,
-            delay: HedgeDelay::After(Duration::ZERO),
-            hedge_on: OutcomeSet::NONE,
-            budget: None,
-        },
-        Some(HedgePreset::Polly) => HedgeConfig {
-            attempts: 2,
-            delay: HedgeDelay::After(Duration::from_secs(2)),
-            hedge_on: Outcome::FAILURES.into_iter().collect(),
-            budget: None,
-        },
+        Some(HedgePreset::Grpc) => HedgeConfig::grpc(),
+        Some(HedgePreset::Polly) => HedgeConfig::polly(),
     };
     if let Some(attempts) = shape.attempts {
         config.attempts = attempts.0;
