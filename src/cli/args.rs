@@ -25,7 +25,9 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Say what is wrong with model files, without running them.
     Check(CheckArgs),
-    /// Print the JSON Schema of models or of results.
+    /// Run every cell of an experiment, and go on where an earlier start was stopped.
+    Sweep(SweepArgs),
+    /// Print the JSON Schema of models, experiments or results.
     Schema {
         /// Of what.
         #[arg(value_enum, default_value_t = SchemaOf::Model)]
@@ -43,6 +45,8 @@ pub(crate) enum Command {
 pub(crate) enum SchemaOf {
     /// Model files.
     Model,
+    /// Experiment files.
+    Experiment,
     /// What `run --format json` prints.
     Results,
 }
@@ -120,6 +124,25 @@ pub(crate) enum Format {
 pub(crate) enum FailOn {
     /// An objective under `slo` was missed.
     Slo,
+}
+
+/// Options of `sweep`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct SweepArgs {
+    /// The experiment file.
+    pub(crate) file: PathBuf,
+
+    /// Say what would be run and about how long it would take, and run nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// How many threads; as many as the machine has cores by default. The results are the same.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+
+    /// The folder for the tables and for what is finished [default: output/EXPERIMENT].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Options of `check`.

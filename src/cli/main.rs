@@ -7,6 +7,7 @@ mod ending;
 mod new;
 mod progress;
 mod run;
+mod sweep;
 mod terminal;
 
 use args::{Args, Command, SchemaOf};
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let ending = match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
+        Command::Sweep(args) => sweep::sweep(&args),
         Command::Schema { of } => schema(of),
         Command::New { dir } => new::new(&dir),
     };
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
 fn schema(of: SchemaOf) -> Result<Ending, terminal::Unwritable> {
     let schema = match of {
         SchemaOf::Model => model::schema(),
+        SchemaOf::Experiment => model::experiment_schema(),
         SchemaOf::Results => study::results_schema(),
     };
     terminal::print(schema.trim_end())?;

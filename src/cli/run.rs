@@ -91,16 +91,20 @@ fn keep(folder: &Path, record: &RunRecord) -> Result<Vec<String>, String> {
     Ok(files.into_iter().map(|(name, _)| name).collect())
 }
 
-/// `output/MODEL`, with only those characters of the name that are safe in a folder's.
+/// `output/MODEL`.
 fn usual_folder(record: &RunRecord) -> PathBuf {
+    Path::new("output").join(safe_name(&record.model))
+}
+
+/// A name with only those characters that are safe in a folder's.
+pub(crate) fn safe_name(name: &str) -> String {
     let safe = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let name: String = record
-        .model
+    let name: String = name
         .chars()
         .map(|c| if safe(c) { c } else { '-' })
         .collect();
     let name = name.trim_start_matches('.');
-    Path::new("output").join(if name.is_empty() { "model" } else { name })
+    if name.is_empty() { "model" } else { name }.to_owned()
 }
 
 fn verdict(args: &RunArgs, record: &RunRecord, interrupted: bool) -> Ending {

@@ -11,11 +11,13 @@ mod fixture;
 mod share;
 mod sparkline;
 mod style;
+mod sweep;
 mod table;
 pub mod text;
 mod units;
 
 pub use style::Style;
+pub use sweep::{sweep_files, sweep_page};
 
 use study::record::RunRecord;
 

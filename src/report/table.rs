@@ -13,7 +13,7 @@ const INDENT: usize = 2;
 
 /// A table whose first column is a name and whose others are figures, aligned right.
 pub(crate) struct Table {
-    headings: Vec<&'static str>,
+    headings: Vec<String>,
     rows: Vec<Row>,
 }
 
@@ -25,9 +25,12 @@ struct Row {
 
 impl Table {
     /// The first heading is that of the names.
-    pub(crate) fn new(headings: &[&'static str]) -> Self {
+    pub(crate) fn new(headings: &[&str]) -> Self {
         Self {
-            headings: headings.to_vec(),
+            headings: headings
+                .iter()
+                .map(|heading| (*heading).to_owned())
+                .collect(),
             rows: Vec::new(),
         }
     }
@@ -80,7 +83,7 @@ impl Table {
             .map(|column| {
                 let cells = self.rows.iter().map(|row| row.cells[column].0.as_str());
                 cells
-                    .chain([self.headings[column]])
+                    .chain([self.headings[column].as_str()])
                     .map(|text| clean(&style.letters(text)).width())
                     .max()
                     .unwrap_or(0)

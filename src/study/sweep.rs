@@ -13,5 +13,5 @@ mod store;
 
 pub use cell::CellResult;
 pub use engine::{SweepRecord, sweep};
-pub use plan::{Cell, PlanError, SweepPlan};
+pub use plan::{Cell, PlanError, SweepPlan, digest};
 pub use store::{CellStore, ShardRecord};

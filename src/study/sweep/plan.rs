@@ -126,6 +126,11 @@ fn key(model: &Model, replications: &Replications, program: &str) -> String {
     hex(hash)
 }
 
+/// The hash of some bytes, such as those of a program, as text.
+pub fn digest(bytes: &[u8]) -> String {
+    hex(Sha256::new_with_prefix(bytes))
+}
+
 fn hex(hash: Sha256) -> String {
     let bytes = hash.finalize();
     bytes
