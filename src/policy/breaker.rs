@@ -299,6 +299,8 @@ fn look_after(judged: Judged, now: Instant) -> Option<u64> {
 }
 
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
 mod stacks;
 #[cfg(test)]
 mod tests;

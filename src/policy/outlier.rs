@@ -2,11 +2,13 @@
 //! others don't (Envoy's outlier detection).
 //!
 //! The semantics are those of Envoy's `source/common/upstream/outlier_detection_impl.cc`, with
-//! `always_eject_one_host` set and the panic of its balancers
+//! `always_eject_one_host` set, and the panic of its balancers
 //! (`source/extensions/load_balancing_policies/common/load_balancer_impl.cc`,
-//! `healthy_panic_threshold` 50 %). Enforced is always to 100 %. Left out: the separate counters for gateway errors and for
-//! errors of local origin (here every failure is of one kind), the jitter of the ejection time (0 by
-//! default), active health checks that end an ejection, and monitors from extensions.
+//! `healthy_panic_threshold` 50 %). What is detected is always enforced. An instance that both
+//! rates condemn is ejected once (there, it would be counted twice). Left out: the separate counters
+//! for gateway errors and for errors of local origin (here every failure is of one kind), the jitter
+//! of the ejection time (0 by default), active health checks that end an ejection, and monitors from
+//! extensions.
 //!
 //! It knows instances by their index. Who exists, and who is chosen, are others' affairs.
 
