@@ -2,6 +2,7 @@
 
 use crate::args::CheckArgs;
 use crate::ending::Ending;
+use crate::implementations::registry;
 use crate::terminal::{self, Unwritable};
 
 /// Reads every file, also after one that is wrong. Warnings are mistakes only where that was asked.
@@ -9,7 +10,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Ending, Unwritable> {
     let (width, color) = terminal::error_style();
     let mut mistakes = String::new();
     for file in &args.files {
-        match model::load(file, &[]) {
+        match model::load_with(file, &[], &registry()) {
             Ok(loaded) => {
                 let warnings = model::lint(&loaded);
                 let count = match warnings.len() {

@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod ending;
+mod implementations;
 mod new;
 mod progress;
 mod run;

@@ -2,6 +2,7 @@
 
 use crate::args::{FailOn, Format, RunArgs};
 use crate::ending::Ending;
+use crate::implementations::registry;
 use crate::progress::{stop_on_interrupt, watched};
 use crate::terminal::{self, Unwritable};
 use model::Model;
@@ -12,7 +13,7 @@ use study::{Options, Progress, StudyError};
 
 /// Reads, runs, shows, keeps.
 pub(crate) fn run(args: &RunArgs) -> Result<Ending, Unwritable> {
-    let model = match model::load(&args.file, &args.all_sets()) {
+    let model = match model::load_with(&args.file, &args.all_sets(), &registry()) {
         Ok(loaded) => loaded.model,
         Err(report) => {
             let (width, color) = terminal::error_style();

@@ -48,6 +48,8 @@
 //! # }
 //! ```
 //!
+//! [`AdmissionLayer`] is the server's side: it lets requests in, or refuses them.
+//!
 //! # What a driver adds
 //! A decision is made at the time at which the driver is awake. tokio's timers fall due at whole
 //! milliseconds since the runtime's start, never early: a back-off of 12.3 ms ends after 13 ms.
@@ -59,6 +61,8 @@ mod error;
 mod random;
 #[cfg(feature = "tower")]
 mod tower_client;
+#[cfg(feature = "tower")]
+mod tower_server;
 
 pub use classify::{Classify, Results};
 pub use error::Error;
@@ -67,3 +71,5 @@ pub use random::{Draws, Sampler};
 pub use tower_client::{
     BuildError, Builder, Decision, Observer, Policy, PolicyLayer, ResponseFuture,
 };
+#[cfg(feature = "tower")]
+pub use tower_server::{AdmissionLayer, Admit, AdmitFuture, Triage, Unserved};
