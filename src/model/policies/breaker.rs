@@ -11,8 +11,11 @@ use policy::config::{
 };
 
 record! {
-    /// A circuit breaker: closed, open, half-open. Defaults are those of Resilience4j.
+    /// A circuit breaker: closed, open, half-open. Defaults are those of Resilience4j, or of the
+    /// `preset`.
     BreakerShape {
+        /// Whose breaker it is; other keys override what it says.
+        optional preset: BreakerPreset,
         /// Over which calls the rates are taken: `{count: N}`, `{time: D, buckets: N}` or
         /// `{consecutive: N}`; the last 100 calls when absent.
         optional window: WindowShape,
@@ -44,7 +47,18 @@ record! {
         optional with: Keyed<SettingsShape>,
     }
     needs { "with" => "implementation" }
-    later { "preset" }
+}
+
+choice! {
+    /// Whose circuit breaker.
+    "a preset": BreakerPreset {
+        /// Resilience4j's, with its defaults.
+        "resilience4j" => Resilience4j,
+        /// Polly's of version 8, with its defaults.
+        "polly" => Polly,
+        /// Hystrix's, with its defaults.
+        "hystrix" => Hystrix,
+    }
 }
 
 choice! {
@@ -119,7 +133,13 @@ pub(super) fn resolve_breaker(
 }
 
 fn configure(shape: &BreakerShape, cx: &mut Reader<'_>) -> Option<BreakerConfig> {
-    let mut config = BreakerConfig::default();
+    let preset = shape.preset.as_ref().map(|preset| &preset.value);
+    let mut config = match preset {
+        None => BreakerConfig::default(),
+        Some(BreakerPreset::Resilience4j) => resilience4j(),
+        Some(BreakerPreset::Polly) => polly(),
+        Some(BreakerPreset::Hystrix) => hystrix(),
+    };
     if let Some(window) = &shape.window {
         config.window = resolve_window(window, cx)?;
     }
@@ -152,6 +172,10 @@ fn configure(shape: &BreakerShape, cx: &mut Reader<'_>) -> Option<BreakerConfig>
             );
         }
         Some(minimum) => config.half_open_minimum = Some(minimum.0),
+        // What it follows from may have been overridden.
+        None if matches!(preset, Some(BreakerPreset::Resilience4j)) => {
+            config.half_open_minimum = Some(config.minimum_calls.min(config.half_open_calls));
+        }
         None => {
             config.half_open_minimum = config
                 .half_open_minimum
@@ -185,6 +209,50 @@ fn configure(shape: &BreakerShape, cx: &mut Reader<'_>) -> Option<BreakerConfig>
     }
     config.scope = shape.scope.resolve();
     Some(config)
+}
+
+/// Defaults of its `CircuitBreakerConfig`.
+fn resilience4j() -> BreakerConfig {
+    BreakerConfig {
+        slow_call: Some(SlowCall {
+            longer_than: Duration::from_secs(60),
+            rate: 1.0,
+        }),
+        half_open_minimum: Some(10),
+        ..BreakerConfig::default()
+    }
+}
+
+/// Defaults of its `CircuitBreakerStrategyOptions`.
+fn polly() -> BreakerConfig {
+    BreakerConfig {
+        window: Window::Time {
+            length: Duration::from_secs(30),
+            buckets: 10,
+        },
+        failure_rate: 0.1,
+        open_for: Duration::from_secs(5),
+        half_open_calls: 1,
+        end_of_open: EndOfOpen::At,
+        judged: Judged::OnFailure,
+        alignment: Alignment::FirstCall,
+        ..BreakerConfig::default()
+    }
+}
+
+/// Defaults of its `HystrixCommandProperties`.
+fn hystrix() -> BreakerConfig {
+    BreakerConfig {
+        window: Window::Time {
+            length: Duration::from_secs(10),
+            buckets: 10,
+        },
+        minimum_calls: 20,
+        open_for: Duration::from_secs(5),
+        half_open_calls: 1,
+        judged: Judged::Every(Duration::from_millis(500)),
+        ..BreakerConfig::default()
+    }
 }
 
 fn resolve_window(window: &WindowShape, cx: &mut Reader<'_>) -> Option<Window> {

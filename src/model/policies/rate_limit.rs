@@ -54,10 +54,12 @@ record! {
         optional fixed_window: FixedWindowShape,
         /// So many requests in any stretch of the window's length.
         optional sliding_window: SlidingWindowShape,
+        /// So many requests in each cycle, counted from the start.
+        optional cycles: CyclesShape,
         /// One state for each of so many keys of requests; one for all when absent.
         optional keys: Count<1, 100_000>,
     }
-    one_of { "token_bucket", "gcra", "fixed_window", "sliding_window" }
+    one_of { "token_bucket", "gcra", "fixed_window", "sliding_window", "cycles" }
 }
 
 record! {
@@ -147,17 +149,8 @@ pub(super) fn resolve_rate_limit(
 
 fn configure(shape: &RateLimitShape, cx: &mut Reader<'_>) -> Option<RateLimitConfig> {
     let keys = shape.keys.map(|keys| keys.0);
-    let windows = windows(
-        shape.token_bucket.as_ref(),
-        shape.gcra.as_ref(),
-        shape.fixed_window.as_ref(),
-        shape.sliding_window.as_ref(),
-        keys,
-        cx,
-    );
-    let (algorithm, longest) = match (windows, &shape.leaky_bucket, &shape.cycles) {
-        (Some(algorithm), ..) => (algorithm, Duration::ZERO),
-        (None, Some(bucket), _) => {
+    let (algorithm, longest) = match &shape.leaky_bucket {
+        Some(bucket) => {
             let algorithm = RateAlgorithm::LeakyBucket {
                 rate: bucket.rate.0,
                 capacity: bucket.capacity.0,
@@ -165,13 +158,15 @@ fn configure(shape: &RateLimitShape, cx: &mut Reader<'_>) -> Option<RateLimitCon
             // To wait is what it is for.
             (algorithm, Duration::MAX)
         }
-        (None, None, cycles) => {
-            let cycles = cycles.as_ref()?;
-            let algorithm = RateAlgorithm::Cycles {
-                limit: cycles.limit.0,
-                period: cycles.period.0,
+        None => {
+            let meters = Meters {
+                token_bucket: shape.token_bucket.as_ref(),
+                gcra: shape.gcra.as_ref(),
+                fixed_window: shape.fixed_window.as_ref(),
+                sliding_window: shape.sliding_window.as_ref(),
+                cycles: shape.cycles.as_ref(),
             };
-            (algorithm, Duration::ZERO)
+            (meters.resolve(keys, cx)?, Duration::ZERO)
         }
     };
     Some(RateLimitConfig {
@@ -188,48 +183,65 @@ pub(crate) fn resolve_admission_rate(
     cx: &mut Reader<'_>,
 ) -> Option<AdmissionLayer> {
     let keys = shape.keys.map(|keys| keys.0);
-    let algorithm = windows(
-        shape.token_bucket.as_ref(),
-        shape.gcra.as_ref(),
-        shape.fixed_window.as_ref(),
-        shape.sliding_window.as_ref(),
-        keys,
-        cx,
-    )?;
+    let meters = Meters {
+        token_bucket: shape.token_bucket.as_ref(),
+        gcra: shape.gcra.as_ref(),
+        fixed_window: shape.fixed_window.as_ref(),
+        sliding_window: shape.sliding_window.as_ref(),
+        cycles: shape.cycles.as_ref(),
+    };
+    let algorithm = meters.resolve(keys, cx)?;
     Some(AdmissionLayer::RateLimit { algorithm, keys })
 }
 
-/// The algorithm among those that need no queue.
-fn windows(
-    token_bucket: Option<&At<TokenBucketShape>>,
-    gcra: Option<&At<GcraShape>>,
-    fixed: Option<&At<FixedWindowShape>>,
-    sliding: Option<&At<SlidingWindowShape>>,
+/// The algorithms that callers and servers share; one of them is there.
+struct Meters<'s> {
+    token_bucket: Option<&'s At<TokenBucketShape>>,
+    gcra: Option<&'s At<GcraShape>>,
+    fixed_window: Option<&'s At<FixedWindowShape>>,
+    sliding_window: Option<&'s At<SlidingWindowShape>>,
+    cycles: Option<&'s At<CyclesShape>>,
+}
+
+impl Meters<'_> {
+    fn resolve(&self, keys: Option<u32>, cx: &mut Reader<'_>) -> Option<RateAlgorithm> {
+        if let Some(bucket) = self.token_bucket {
+            return Some(RateAlgorithm::TokenBucket {
+                rate: bucket.rate.0,
+                burst: bucket.burst.0,
+            });
+        }
+        if let Some(gcra) = self.gcra {
+            return Some(RateAlgorithm::Gcra {
+                rate: gcra.rate.0,
+                burst: gcra.burst.0,
+            });
+        }
+        if let Some(fixed) = self.fixed_window {
+            return Some(RateAlgorithm::FixedWindow {
+                limit: fixed.limit.0,
+                window: fixed.window.0,
+            });
+        }
+        if let Some(sliding) = self.sliding_window {
+            return Some(resolve_sliding(sliding, keys, cx));
+        }
+        let cycles = self.cycles?;
+        Some(RateAlgorithm::Cycles {
+            limit: cycles.limit.0,
+            period: cycles.period.0,
+        })
+    }
+}
+
+fn resolve_sliding(
+    sliding: &SlidingWindowShape,
     keys: Option<u32>,
     cx: &mut Reader<'_>,
-) -> Option<RateAlgorithm> {
-    if let Some(bucket) = token_bucket {
-        return Some(RateAlgorithm::TokenBucket {
-            rate: bucket.rate.0,
-            burst: bucket.burst.0,
-        });
-    }
-    if let Some(gcra) = gcra {
-        return Some(RateAlgorithm::Gcra {
-            rate: gcra.rate.0,
-            burst: gcra.burst.0,
-        });
-    }
-    if let Some(fixed) = fixed {
-        return Some(RateAlgorithm::FixedWindow {
-            limit: fixed.limit.0,
-            window: fixed.window.0,
-        });
-    }
-    let sliding = sliding?;
+) -> RateAlgorithm {
     let (limit, window) = (sliding.limit.0, sliding.window.0);
     if matches!(sliding.kind.value, SlidingKind::Counter) {
-        return Some(RateAlgorithm::SlidingCounter { limit, window });
+        return RateAlgorithm::SlidingCounter { limit, window };
     }
     let logged = u64::from(limit) * u64::from(keys.unwrap_or(1));
     if logged > MOST_LOGGED {
@@ -241,5 +253,5 @@ fn windows(
             "at most {MOST_LOGGED}, over all `keys`; write `kind: counter`"
         ));
     }
-    Some(RateAlgorithm::SlidingLog { limit, window })
+    RateAlgorithm::SlidingLog { limit, window }
 }
