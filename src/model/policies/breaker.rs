@@ -7,7 +7,8 @@ use crate::reader::{Keyed, List, OrNone, Reader};
 use crate::shape::{choice, record};
 use clock::Duration;
 use policy::config::{
-    Alignment, BreakerConfig, EndOfOpen, Judged, LayerConfig, Role, SlowCall, Window,
+    Alignment, BreakerConfig, EndOfOpen, Judged, Late, LayerConfig, Released, Role, SlowCall,
+    Window,
 };
 
 record! {
@@ -29,7 +30,7 @@ record! {
         usual open_for: PositiveDuration = "60s",
         /// How many probes it lets through, and judges, when half open.
         usual half_open_calls: Count<1, 1_000_000> = "10",
-        /// From how many ended probes on half open is judged; all of them when absent.
+        /// By how many ended calls half open is judged; `half_open_calls` when absent.
         optional half_open_minimum: Count<1, 1_000_000>,
         /// Whether probes are let through after the end of `open_for`, or at it.
         usual end_of_open: EndOfOpenWord = "after",
@@ -39,6 +40,10 @@ record! {
         usual alignment: AlignmentWord = "epoch",
         /// The outcomes that count as failures; all when absent.
         optional failure_on: List<Failure, 1>,
+        /// What is made of a call that ends in another state of the breaker than it began in.
+        usual late: LateWord = "counts",
+        /// What is made of a call that its caller gives up on.
+        usual released: ReleasedWord = "gives_back",
         /// Whose state it keeps.
         default scope: ScopeWord = "service",
         /// The name of a breaker that somebody else wrote.
@@ -93,6 +98,28 @@ choice! {
     }
 }
 
+choice! {
+    /// What is made of a call that ends in another state than it began in.
+    "what is made of late calls": LateWord {
+        /// It counts where it ends.
+        "counts" => Counts,
+        /// It counts nowhere.
+        "ignored" => Ignored,
+    }
+}
+
+choice! {
+    /// What is made of a call that its caller gives up on.
+    "what is made of released calls": ReleasedWord {
+        /// It counts nowhere, and a probe may be made again (Resilience4j).
+        "gives_back" => GivesBack,
+        /// It is a success (Polly).
+        "succeeds" => Succeeds,
+        /// It counts nowhere, but opens a half-open breaker again (Hystrix).
+        "reopens" => Reopens,
+    }
+}
+
 record! {
     /// The calls that a breaker looks back on; one of `count`, `time` and `consecutive`.
     WindowShape {
@@ -136,9 +163,9 @@ fn configure(shape: &BreakerShape, cx: &mut Reader<'_>) -> Option<BreakerConfig>
     let preset = shape.preset.as_ref().map(|preset| &preset.value);
     let mut config = match preset {
         None => BreakerConfig::default(),
-        Some(BreakerPreset::Resilience4j) => resilience4j(),
-        Some(BreakerPreset::Polly) => polly(),
-        Some(BreakerPreset::Hystrix) => hystrix(),
+        Some(BreakerPreset::Resilience4j) => BreakerConfig::resilience4j(),
+        Some(BreakerPreset::Polly) => BreakerConfig::polly(),
+        Some(BreakerPreset::Hystrix) => BreakerConfig::hystrix(),
     };
     if let Some(window) = &shape.window {
         config.window = resolve_window(window, cx)?;
@@ -173,14 +200,11 @@ fn configure(shape: &BreakerShape, cx: &mut Reader<'_>) -> Option<BreakerConfig>
         }
         Some(minimum) => config.half_open_minimum = Some(minimum.0),
         // What it follows from may have been overridden.
+        // Resilience4j has one number for both.
         None if matches!(preset, Some(BreakerPreset::Resilience4j)) => {
-            config.half_open_minimum = Some(config.minimum_calls.min(config.half_open_calls));
+            config.half_open_minimum = Some(config.minimum_calls);
         }
-        None => {
-            config.half_open_minimum = config
-                .half_open_minimum
-                .map(|minimum| minimum.min(config.half_open_calls));
-        }
+        None => {}
     }
     if let Window::Count(count) = config.window {
         config.minimum_calls = config.minimum_calls.min(count);
@@ -207,52 +231,21 @@ fn configure(shape: &BreakerShape, cx: &mut Reader<'_>) -> Option<BreakerConfig>
     if let Some(kinds) = &shape.failure_on {
         config.failure_on = outcomes(&kinds.value);
     }
+    if let Some(late) = &shape.late {
+        config.late = match late.value {
+            LateWord::Counts => Late::Counts,
+            LateWord::Ignored => Late::Ignored,
+        };
+    }
+    if let Some(released) = &shape.released {
+        config.released = match released.value {
+            ReleasedWord::GivesBack => Released::GivesBack,
+            ReleasedWord::Succeeds => Released::Succeeds,
+            ReleasedWord::Reopens => Released::Reopens,
+        };
+    }
     config.scope = shape.scope.resolve();
     Some(config)
-}
-
-/// Defaults of its `CircuitBreakerConfig`.
-fn resilience4j() -> BreakerConfig {
-    BreakerConfig {
-        slow_call: Some(SlowCall {
-            longer_than: Duration::from_secs(60),
-            rate: 1.0,
-        }),
-        half_open_minimum: Some(10),
-        ..BreakerConfig::default()
-    }
-}
-
-/// Defaults of its `CircuitBreakerStrategyOptions`.
-fn polly() -> BreakerConfig {
-    BreakerConfig {
-        window: Window::Time {
-            length: Duration::from_secs(30),
-            buckets: 10,
-        },
-        failure_rate: 0.1,
-        open_for: Duration::from_secs(5),
-        half_open_calls: 1,
-        end_of_open: EndOfOpen::At,
-        judged: Judged::OnFailure,
-        alignment: Alignment::FirstCall,
-        ..BreakerConfig::default()
-    }
-}
-
-/// Defaults of its `HystrixCommandProperties`.
-fn hystrix() -> BreakerConfig {
-    BreakerConfig {
-        window: Window::Time {
-            length: Duration::from_secs(10),
-            buckets: 10,
-        },
-        minimum_calls: 20,
-        open_for: Duration::from_secs(5),
-        half_open_calls: 1,
-        judged: Judged::Every(Duration::from_millis(500)),
-        ..BreakerConfig::default()
-    }
 }
 
 fn resolve_window(window: &WindowShape, cx: &mut Reader<'_>) -> Option<Window> {
