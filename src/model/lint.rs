@@ -9,6 +9,8 @@ mod answer;
 mod breakers;
 mod flow;
 mod graph;
+mod idle;
+mod layers;
 mod links;
 mod load;
 mod retries;
@@ -40,6 +42,7 @@ pub fn lint(loaded: &Loaded) -> Vec<Diagnostic> {
     breakers::check(&graph, &flow, &mut warnings);
     load::check(&graph, &answers, &flow, &mut warnings);
     unused::check(&graph, &mut warnings);
+    idle::check(&graph, &mut warnings);
     warnings.sorted()
 }
 

@@ -4,9 +4,10 @@
 //! It refuses to know how many requests there are: queues make everything longer, never shorter.
 
 use super::graph::{Caller, Graph, Part, Time};
+use super::layers::{most_runs, retry, sure_copies};
 use super::links::Links;
 use policy::Outcome;
-use policy::config::{LayerConfig, RetryBudget, RetryConfig};
+use policy::config::LayerConfig;
 
 /// How a handler, a part of one, or a call answers. Times are in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -142,7 +143,12 @@ impl Answers {
             ..callee
         };
         self.attempt[site] = callee.longer_by(network[site]);
-        self.call[site] = through(graph, graph.layers(place), self.attempt[site], |_, _, _| {});
+        let mut call = through(graph, graph.layers(place), self.attempt[site], |_, _, _| {});
+        if place.optional {
+            // It ends well in any case, and at once where it is skipped.
+            (call.ok, call.least) = (1.0, 0.0);
+        }
+        self.call[site] = call;
     }
 
     fn sequence(&self, parts: &[Part], blocking: bool) -> Answer {
@@ -270,42 +276,35 @@ pub(super) fn through(
                     policy::config::Span::Sampled(_) => 0.0,
                 };
             }
-            // A handler that fails is an error to its caller.
-            LayerConfig::Retry(retry) if retry.retry_on.contains(Outcome::Error) => {
-                runs = rounds(1.0 - answer.ok, retry.attempts).min(most_runs(retry));
-                answer.ok = (answer.ok * runs).min(1.0);
-                answer.typical *= runs;
-                answer.held *= runs;
+            // A failure sends the next copy at once; otherwise copies run at the same time.
+            LayerConfig::Hedge(hedge) => {
+                runs = sure_copies(hedge, answer.least);
+                if hedge.hedge_on.contains(Outcome::Error) {
+                    let most = most_runs(hedge.attempts, hedge.budget.as_ref());
+                    let again = rounds(1.0 - answer.ok, hedge.attempts).min(most);
+                    answer.ok = (answer.ok * again).min(1.0);
+                    runs = runs.max(again);
+                }
             }
             LayerConfig::Fallback(fallback) if fallback.on.contains(Outcome::Error) => {
                 answer.ok = 1.0;
             }
-            _ => {}
+            // A handler that fails is an error to its caller.
+            _ => {
+                if let Some(retry) = retry(layer)
+                    && retry.retry_on.contains(Outcome::Error)
+                {
+                    let most = most_runs(retry.attempts, retry.budget.as_ref());
+                    runs = rounds(1.0 - answer.ok, retry.attempts).min(most);
+                    answer.ok = (answer.ok * runs).min(1.0);
+                    answer.typical *= runs;
+                    answer.held *= runs;
+                }
+            }
         }
         each(index, inside, runs);
     }
     answer
-}
-
-/// How often a retry runs what is inside while everything fails, over many calls: its attempts, or
-/// what its budget pays for.
-pub(super) fn most_runs(retry: &RetryConfig) -> f64 {
-    let attempts = f64::from(retry.attempts);
-    match retry.budget {
-        None => attempts,
-        Some(RetryBudget::Ratio { ratio, .. }) => attempts.min(1.0 + ratio),
-        Some(RetryBudget::Tokens {
-            cost,
-            refund,
-            deposit,
-            ..
-        }) => attempts.min(1.0 + (refund + deposit) / cost),
-        Some(RetryBudget::FailureRate { .. }) => 1.0,
-        Some(RetryBudget::Grpc { token_ratio, .. }) => attempts.min(1.0 + token_ratio),
-        // Only successes pay the quota back, so while everything fails it runs out.
-        Some(RetryBudget::Aws { .. }) => 1.0,
-        Some(RetryBudget::Envoy { share, .. }) => attempts.min(1.0 / (1.0 - share).max(1e-9)),
-    }
 }
 
 /// When branches at the same time have been decided.

@@ -5,9 +5,10 @@
 
 use super::answer::{Answers, callers, through};
 use super::graph::{Caller, Graph};
-use crate::types::{Scheduling, Source, Target};
+use super::layers::{long_run, most_at_once, rate_limit};
+use crate::types::{Scheduling, Service, Source, Target};
 use clock::Duration;
-use policy::config::{LayerConfig, RateAlgorithm, Scope};
+use policy::config::{AdmissionLayer, LayerConfig, Scope};
 use std::collections::BTreeMap;
 
 /// Rates are per second; above this one they are as good as infinite.
@@ -17,8 +18,10 @@ const ENDLESS: f64 = 1e18;
 pub(super) struct Flow {
     /// By endpoint: requests a second.
     pub(super) rates: Vec<f64>,
-    /// By service.
+    /// By service: for all that comes to it.
     pub(super) use_of: Vec<Use>,
+    /// By service: requests a second that the rate limits of its admission let in.
+    limits: Vec<f64>,
     /// The calls, by the state that they share.
     pub(super) channels: Vec<Channel>,
 }
@@ -56,6 +59,12 @@ impl Flow {
         let mut flow = Self {
             rates: vec![0.0; graph.endpoints.len()],
             use_of: vec![Use::default(); graph.model.services.len()],
+            limits: graph
+                .model
+                .services
+                .iter()
+                .map(|service| limit(graph, service))
+                .collect(),
             channels: channels(graph, answers),
         };
         let duration = graph.model.run.duration;
@@ -75,7 +84,9 @@ impl Flow {
                     Caller::Endpoint(endpoint) => Some(graph.endpoints[endpoint].target.service),
                 };
                 let passed = service.map_or(1.0, |service| {
-                    let now = 1.0 / flow.use_of[service].most().max(1.0);
+                    let endpoints = graph.endpoints_of(service);
+                    let let_in = let_in(flow.limits[service], &flow.rates[endpoints]);
+                    let now = let_in / (flow.use_of[service].most() * let_in).max(1.0);
                     served[service] = (served[service] + now) / 2.0;
                     served[service]
                 });
@@ -111,6 +122,34 @@ impl Flow {
     pub(super) fn to_service(&self, graph: &Graph<'_>, service: usize) -> f64 {
         self.rates[graph.endpoints_of(service)].iter().sum()
     }
+
+    /// The share of a service's requests that its admission lets in.
+    pub(super) fn let_in(&self, graph: &Graph<'_>, service: usize) -> f64 {
+        let_in(
+            self.limits[service],
+            &self.rates[graph.endpoints_of(service)],
+        )
+    }
+}
+
+/// The share of these rates that is let in at most.
+fn let_in(limit: f64, rates: &[f64]) -> f64 {
+    if limit.is_infinite() {
+        return 1.0;
+    }
+    (limit / rates.iter().sum::<f64>().max(1e-9)).min(1.0)
+}
+
+/// Requests a second that all instances of a service let in at most.
+fn limit(graph: &Graph<'_>, service: &Service) -> f64 {
+    let limits = service.admission.layers.iter().map(|layer| match layer {
+        AdmissionLayer::RateLimit { algorithm, keys } => {
+            let lanes = keys.map_or(1, |keys| keys.min(graph.keys()));
+            long_run(*algorithm) * f64::from(lanes) * f64::from(service.instances)
+        }
+        _ => f64::INFINITY,
+    });
+    limits.fold(f64::INFINITY, f64::min)
 }
 
 impl Channel {
@@ -127,33 +166,25 @@ impl Channel {
             let runs = &self.layers[index];
             let sum: f64 = rates.iter().sum();
             self.entering[index] = sum;
-            let most = match layer {
-                LayerConfig::RateLimit(limit) => {
-                    let rate = match limit.algorithm {
-                        RateAlgorithm::TokenBucket { rate, .. }
-                        | RateAlgorithm::Gcra { rate, .. }
-                        | RateAlgorithm::LeakyBucket { rate, .. } => rate,
-                        RateAlgorithm::FixedWindow { limit, window }
-                        | RateAlgorithm::SlidingLog { limit, window }
-                        | RateAlgorithm::SlidingCounter { limit, window }
-                        | RateAlgorithm::Cycles {
-                            limit,
-                            period: window,
-                        } => f64::from(limit) / window.as_secs_f64(),
-                    };
-                    Some(rate * states(limit.scope) * f64::from(limit.keys.unwrap_or(1)))
-                }
-                LayerConfig::Bulkhead(bulkhead) => {
-                    // Little's law: so many at once, each for so long.
-                    let busy: f64 = rates
-                        .iter()
-                        .zip(runs)
-                        .map(|(rate, (_, time))| rate * time / 1e9)
-                        .sum();
-                    let places = f64::from(bulkhead.max_concurrent) * states(bulkhead.scope);
-                    (busy > places).then(|| sum * places / busy)
-                }
-                _ => None,
+            let scope = match layer {
+                LayerConfig::Bulkhead(bulkhead) => bulkhead.scope,
+                LayerConfig::ConcurrencyLimit(limit) => limit.scope,
+                _ => Scope::Service,
+            };
+            let most = if let Some(limit) = rate_limit(layer) {
+                let lanes = limit.keys.map_or(1, |keys| keys.min(graph.keys()));
+                Some(long_run(limit.algorithm) * states(limit.scope) * f64::from(lanes))
+            } else if let Some(places) = most_at_once(layer) {
+                // Little's law: so many at once, each for so long.
+                let busy: f64 = rates
+                    .iter()
+                    .zip(runs)
+                    .map(|(rate, (_, time))| rate * time / 1e9)
+                    .sum();
+                let places = f64::from(places) * states(scope);
+                (busy > places).then(|| sum * places / busy)
+            } else {
+                None
             };
             let share = most.map_or(1.0, |most| if sum > most { most / sum } else { 1.0 });
             for (rate, (runs, _)) in rates.iter_mut().zip(runs) {

@@ -41,6 +41,8 @@ pub(super) struct Site {
     /// Index into [`Graph::endpoints`].
     pub(super) target: usize,
     pub(super) policy: Option<usize>,
+    /// Its failure is not its caller's.
+    pub(super) optional: bool,
 }
 
 /// Who calls.
@@ -126,6 +128,7 @@ impl<'m> Graph<'m> {
                 path: format!("workloads.{}", workload.name),
                 target: graph.endpoint(workload.target),
                 policy: workload.policy,
+                optional: false,
             });
         }
         for (number, service) in model.services.iter().enumerate() {
@@ -192,6 +195,12 @@ impl<'m> Graph<'m> {
         }
     }
 
+    /// The most keys that requests come from; 1 where no workload has any.
+    pub(super) fn keys(&self) -> u32 {
+        let keys = self.model.workloads.iter().filter_map(|w| w.keys);
+        keys.map(|keys| keys.count).max().unwrap_or(1)
+    }
+
     /// Whether a call leads back to an endpoint that the order has not come to yet.
     pub(super) fn leads_back(&self, caller: usize, site: &Site) -> bool {
         self.position[site.target] >= self.position[caller]
@@ -235,12 +244,17 @@ impl<'m> Graph<'m> {
         match step {
             Step::Compute(distribution) => Part::Compute(Time::of(distribution)),
             Step::Wait(distribution) => Part::Wait(Time::of(distribution)),
-            Step::Call { target, policy, .. } => {
+            Step::Call {
+                target,
+                policy,
+                optional,
+            } => {
                 self.sites.push(Site {
                     caller: Caller::Endpoint(self.endpoints.len()),
                     path: path.to_owned(),
                     target: self.endpoint(*target),
                     policy: *policy,
+                    optional: *optional,
                 });
                 Part::Call(self.sites.len() - 1)
             }

@@ -14,12 +14,14 @@ const BEYOND_WORDS: f64 = 1e6;
 pub(super) fn check(graph: &Graph<'_>, answers: &Answers, flow: &Flow, out: &mut Warnings<'_>) {
     for (number, service) in graph.model.services.iter().enumerate() {
         let share = flow.use_of[number];
-        let utilization = share.most();
+        let let_in = flow.let_in(graph, number);
+        let utilization = share.most() * let_in;
         if utilization <= 1.0 + 1e-9 {
             continue;
         }
         let path = format!("services.{}", service.name);
         let asked = flow.to_service(graph, number);
+        let served = asked * let_in;
         let each = |of: fn(&Answer) -> f64| {
             let endpoints = graph.endpoints_of(number);
             let asked_for = endpoints.filter(|&endpoint| flow.rates[endpoint] > 0.0);
@@ -50,7 +52,7 @@ pub(super) fn check(graph: &Graph<'_>, answers: &Answers, flow: &Flow, out: &mut
         if utilization > BEYOND_WORDS {
             out.warn(
                 &path,
-                format!("busy without end at {}: {each}", rate(asked)),
+                format!("busy without end at {}: {each}", rate(served)),
                 "look for a time that has no mean, and for calls that lead back here more than once",
             );
             continue;
@@ -62,8 +64,8 @@ pub(super) fn check(graph: &Graph<'_>, answers: &Answers, flow: &Flow, out: &mut
             format!(
                 "utilization {} at {}, and 1 at {}: {each}",
                 at_least(utilization),
-                rate(asked),
-                rate(asked / utilization),
+                rate(served),
+                rate(served / utilization),
             ),
             format!(
                 "`instances: {needed}` would make it {}; or ask for less",

@@ -1,11 +1,11 @@
 //! Retries within retries: how many attempts one request can become on its way down.
 
 use super::Warnings;
-use super::answer::most_runs;
 use super::graph::{Caller, Graph, Site};
+use super::layers::{most_runs, retry};
 use super::words::figure;
-use policy::Outcome;
-use policy::config::LayerConfig;
+use policy::config::{HedgeDelay, LayerConfig};
+use policy::{Outcome, OutcomeSet};
 use std::collections::BTreeSet;
 
 /// More attempts than this at the end of a path are a storm in waiting.
@@ -62,10 +62,19 @@ pub(super) fn check(graph: &Graph<'_>, out: &mut Warnings<'_>) {
         if path.len() > MOST_HOPS {
             text.push_str(&format!(" → {} more calls", path.len() - MOST_HOPS));
         }
+        let hedged = path.iter().any(|(site, _)| {
+            let layers = graph.layers(&graph.sites[*site]);
+            layers.iter().any(|l| matches!(l, LayerConfig::Hedge(_)))
+        });
+        let what = if hedged {
+            "retries and hedges"
+        } else {
+            "retries"
+        };
         out.warn(
             &format!("{}.policy", graph.sites[first].path),
             format!(
-                "retries make {} attempts of one call when nothing answers: {text}",
+                "{what} make {} attempts of one call when nothing answers: {text}",
                 figure(amplified.peak)
             ),
             "retry in one place only, next to what fails, or give the retries a `budget`",
@@ -131,11 +140,10 @@ fn amplified(graph: &Graph<'_>, site: &Site, below: f64) -> Amplified {
     for layer in graph.layers(site).iter().rev() {
         match layer {
             LayerConfig::Timeout(_) => times_out = true,
-            LayerConfig::Retry(retry) => {
-                let runs = most_runs(retry);
-                // What failed below is an error here, unless the caller was the first to give up.
-                let again = retry.retry_on.contains(Outcome::Error)
-                    || times_out && retry.retry_on.contains(Outcome::Timeout);
+            LayerConfig::Hedge(hedge) => {
+                let runs = most_runs(hedge.attempts, hedge.budget.as_ref());
+                // While nothing answers, time alone sends the copies.
+                let again = hedge.delay != HedgeDelay::OnFailure || acts(hedge.hedge_on, times_out);
                 open = if again { open * runs } else { open.max(runs) }.min(ENDLESS);
             }
             LayerConfig::Fallback(fallback) => {
@@ -145,11 +153,30 @@ fn amplified(graph: &Graph<'_>, site: &Site, below: f64) -> Amplified {
                     open = 1.0;
                 }
             }
-            _ => {}
+            _ => {
+                if let Some(retry) = retry(layer) {
+                    let runs = most_runs(retry.attempts, retry.budget.as_ref());
+                    let again = acts(retry.retry_on, times_out);
+                    open = if again { open * runs } else { open.max(runs) }.min(ENDLESS);
+                }
+            }
         }
+    }
+    if site.optional {
+        // Its failure ends here.
+        return Amplified {
+            peak: open.max(peak),
+            open: 1.0,
+        };
     }
     Amplified {
         peak: open.max(peak),
         open,
     }
+}
+
+/// Whether what failed below leads to another try: it is an error here, unless the caller was the
+/// first to give up.
+fn acts(on: OutcomeSet, times_out: bool) -> bool {
+    on.contains(Outcome::Error) || times_out && on.contains(Outcome::Timeout)
 }

@@ -4,6 +4,7 @@
 use super::Warnings;
 use super::answer::Answers;
 use super::graph::{Caller, Graph, Site};
+use super::layers::{hedged_for, retry};
 use super::words::span;
 use crate::types::Abandoned;
 use policy::Outcome;
@@ -244,17 +245,30 @@ fn persistence(graph: &Graph<'_>, site: &Site, below: Option<f64>) -> Lasting {
                 };
                 bounded = true;
             }
-            LayerConfig::Retry(retry)
-                if bounded && retry.attempts > 1 && retry.retry_on.contains(Outcome::Timeout) =>
-            {
+            LayerConfig::Hedge(hedge) if bounded => {
                 let each = lasting.time.unwrap_or(0.0);
-                let pauses = pauses(retry);
-                lasting = Lasting {
-                    time: Some(f64::from(retry.attempts) * each + pauses),
-                    retries: Some((retry.attempts, each, pauses)),
-                };
+                let time = hedged_for(hedge, each);
+                if time > each {
+                    lasting = Lasting {
+                        time: Some(time),
+                        retries: None,
+                    };
+                }
             }
-            _ => {}
+            _ => {
+                if let Some(retry) = retry(layer)
+                    && bounded
+                    && retry.attempts > 1
+                    && retry.retry_on.contains(Outcome::Timeout)
+                {
+                    let each = lasting.time.unwrap_or(0.0);
+                    let pauses = pauses(retry);
+                    lasting = Lasting {
+                        time: Some(f64::from(retry.attempts) * each + pauses),
+                        retries: Some((retry.attempts, each, pauses)),
+                    };
+                }
+            }
         }
     }
     lasting

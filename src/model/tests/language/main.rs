@@ -1,11 +1,17 @@
 //! What a model says, field by field: every section of the language, its defaults and its limits.
 
+mod admission;
+mod breakers;
+mod custom;
 mod distributions;
 mod limits;
 mod places;
 mod policies;
+mod rates;
+mod retries;
 mod services;
 mod sets;
+mod stores;
 mod workloads;
 
 use clock::{Duration, Instant};
