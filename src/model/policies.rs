@@ -26,7 +26,7 @@ use clock::Duration;
 use policy::config::{
     BulkheadConfig, FallbackConfig, LayerConfig, PolicyConfig, Role, Scope, Span,
 };
-use policy::{Attempt, Outcome, OutcomeSet, TimerId};
+use policy::{Attempt, Outcome, OutcomeSet};
 
 /// The layers of a policy, outermost first.
 pub(crate) type Layers = List<At<Layer>>;
@@ -161,40 +161,31 @@ fn check_sizes(config: &PolicyConfig, at: Place, cx: &mut Reader<'_>) {
         _ => 1,
     });
     let attempts = attempts.fold(1, u64::saturating_mul);
-    let hedge = config.layers.iter().enumerate().find_map(|(index, layer)| {
-        let LayerConfig::Hedge(hedge) = layer else {
-            return None;
-        };
-        Some((index, u64::from(hedge.attempts)))
+    let hedges = config.layers.iter().filter_map(|layer| match layer {
+        LayerConfig::Hedge(hedge) => Some(hedge.attempts),
+        _ => None,
     });
+    let hedges: Vec<u32> = hedges.collect();
     if attempts > u64::from(Attempt::MAX) {
-        let how = match hedge {
-            None => "retries inside retries make",
-            Some(_) => "retries and hedges inside each other make",
+        let how = if hedges.is_empty() {
+            "retries inside retries make"
+        } else {
+            "retries and hedges inside each other make"
         };
         cx.problem(at, format!("{how} {attempts} attempts of one call"))
             .help(format!("at most {} are allowed", Attempt::MAX));
     }
-    // What is inside of a hedge is there once for each copy, and the copy itself has a place.
-    let layers = config.layers.len() as u64;
-    let (slots, copies) = match hedge {
-        None => (layers, 1),
-        Some((index, copies)) => {
-            let outside = index as u64 + 1;
-            (outside + (1 + layers - outside) * copies, copies)
-        }
-    };
-    let most = u64::from(TimerId::MAX);
-    if layers > most {
+    let most = PolicyConfig::MOST_SLOTS;
+    if config.layers.len() > most {
         cx.problem(at, format!("a policy has at most {most} layers"));
-    } else if slots > most {
+    } else if let ([copies], None) = (&hedges[..], config.slots()) {
         cx.problem(
             at,
-            format!(
-                "with {copies} copies of what is inside the `hedge`, this policy has {slots} layers"
-            ),
+            format!("{copies} copies of what is inside the `hedge` make this policy too large"),
         )
-        .help(format!("at most {most} are allowed"));
+        .help(format!(
+            "there may be {most} layers, each copy with one of its own and those inside"
+        ));
     }
 }
 

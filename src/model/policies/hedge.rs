@@ -8,7 +8,7 @@ use crate::schema::Defs;
 use crate::shape::{choice, record};
 use crate::tree::{Kind, Node};
 use clock::Duration;
-use policy::config::{HedgeConfig, HedgeDelay, default_retry_on};
+use policy::config::{AllFailed, HedgeConfig, HedgeDelay, default_retry_on};
 use serde_json::{Value as Json, json};
 
 record! {
@@ -24,6 +24,10 @@ record! {
         /// The kinds of failure that send the next copy at once; any other is the answer. All but
         /// `rejected` when absent.
         optional hedge_on: List<Failure>,
+        /// Whose failure is the answer when all copies have failed.
+        usual all_failed: AllFailedWord = "last",
+        /// Whether a server's word on when to come back moves the next copy, or forbids it.
+        usual heed_pushback: bool = "true",
         /// What bounds the further copies over all calls.
         usual budget: OrNone<BudgetShape> = "none",
     }
@@ -37,6 +41,16 @@ choice! {
         "grpc" => Grpc,
         /// Polly's of version 8, with its defaults: a second copy after 2 s, or after any failure.
         "polly" => Polly,
+    }
+}
+
+choice! {
+    /// Whose failure is the answer when all copies have failed.
+    "whose failure": AllFailedWord {
+        /// Of the copy that failed last (gRPC).
+        "last" => Last,
+        /// Of the copy that was sent first (Polly).
+        "first" => First,
     }
 }
 
@@ -103,6 +117,15 @@ pub(super) fn resolve_hedge(shape: &HedgeShape, cx: &mut Reader<'_>) -> Option<H
     }
     if let Some(kinds) = &shape.hedge_on {
         config.hedge_on = outcomes(&kinds.value);
+    }
+    if let Some(whose) = &shape.all_failed {
+        config.all_failed = match whose.value {
+            AllFailedWord::Last => AllFailed::Last,
+            AllFailedWord::First => AllFailed::First,
+        };
+    }
+    if let Some(heed) = shape.heed_pushback {
+        config.heed_pushback = *heed;
     }
     if let Some(budget) = &shape.budget {
         config.budget = budget.0.as_ref().and_then(|b| resolve_budget(b, cx));

@@ -26,9 +26,9 @@ record! {
         optional leaky_bucket: LeakyBucketShape,
         /// Resilience4j's: so many permissions in each cycle; a call may wait for a later one.
         optional cycles: CyclesShape,
-        /// How long a call may wait for its turn; 0 refuses at once. In a `leaky_bucket` as long as
-        /// it takes when absent.
-        usual max_wait: Duration = "0s",
+        /// How long a call may wait for its turn; 0 refuses at once, but leaves the waiting in a
+        /// `leaky_bucket` to its capacity.
+        default max_wait: Duration = "0s",
         /// Whose state it keeps.
         default scope: ScopeWord = "service",
         /// Also one state for each of so many keys of requests; one for all when absent.
@@ -149,15 +149,11 @@ pub(super) fn resolve_rate_limit(
 
 fn configure(shape: &RateLimitShape, cx: &mut Reader<'_>) -> Option<RateLimitConfig> {
     let keys = shape.keys.map(|keys| keys.0);
-    let (algorithm, longest) = match &shape.leaky_bucket {
-        Some(bucket) => {
-            let algorithm = RateAlgorithm::LeakyBucket {
-                rate: bucket.rate.0,
-                capacity: bucket.capacity.0,
-            };
-            // To wait is what it is for.
-            (algorithm, Duration::MAX)
-        }
+    let algorithm = match &shape.leaky_bucket {
+        Some(bucket) => RateAlgorithm::LeakyBucket {
+            rate: bucket.rate.0,
+            capacity: bucket.capacity.0,
+        },
         None => {
             let meters = Meters {
                 token_bucket: shape.token_bucket.as_ref(),
@@ -166,12 +162,12 @@ fn configure(shape: &RateLimitShape, cx: &mut Reader<'_>) -> Option<RateLimitCon
                 sliding_window: shape.sliding_window.as_ref(),
                 cycles: shape.cycles.as_ref(),
             };
-            (meters.resolve(keys, cx)?, Duration::ZERO)
+            meters.resolve(keys, cx)?
         }
     };
     Some(RateLimitConfig {
         algorithm,
-        max_wait: shape.max_wait.map_or(longest, |wait| *wait),
+        max_wait: *shape.max_wait,
         scope: shape.scope.resolve(),
         keys,
     })

@@ -2,8 +2,8 @@
 
 use crate::{layer, ms};
 use policy::config::{
-    AdaptiveRate, Backoff, HedgeConfig, HedgeDelay, Heed, Jitter, LayerConfig, RetryBudget,
-    RetryConfig, default_retry_on,
+    AdaptiveRate, AllFailed, Backoff, HedgeConfig, HedgeDelay, Heed, Jitter, LayerConfig,
+    RetryBudget, RetryConfig, default_retry_on,
 };
 use policy::{Outcome, OutcomeSet};
 
@@ -95,6 +95,21 @@ fn budgets_of_every_stack() {
         })
     );
     assert_eq!(
+        budget("{tokens: {deposit: 0.5}}"),
+        Some(RetryBudget::Tokens {
+            capacity: 500.0,
+            cost: 5.0,
+            refund: 1.0,
+            deposit: 0.5
+        })
+    );
+    let failures = |window| Some(RetryBudget::FailureRate { most: 0.1, window });
+    assert_eq!(budget("{failure_rate: 10%}"), failures(None));
+    assert_eq!(
+        budget("{failure_rate: 10%, window: 5s}"),
+        failures(Some(ms(5000)))
+    );
+    assert_eq!(
         budget("{aws: {}}"),
         Some(RetryBudget::Aws {
             capacity: 500.0,
@@ -136,13 +151,15 @@ fn hedges_of_every_kind() {
             attempts: 2,
             delay: HedgeDelay::After(ms(20)),
             hedge_on: default_retry_on(),
+            all_failed: AllFailed::Last,
+            heed_pushback: true,
             budget: None,
         }
     );
     assert_eq!(
         hedge(
-            "attempts: 4, delay: {quantile: 95%, initial: 1s}, hedge_on: [], \
-             budget: {grpc: {max_tokens: 10, token_ratio: 0.1}}"
+            "attempts: 4, delay: {quantile: 95%, initial: 1s}, hedge_on: [], all_failed: first, \
+             heed_pushback: false, budget: {grpc: {max_tokens: 10, token_ratio: 0.1}}"
         ),
         HedgeConfig {
             attempts: 4,
@@ -151,6 +168,8 @@ fn hedges_of_every_kind() {
                 initial: ms(1000)
             },
             hedge_on: OutcomeSet::NONE,
+            all_failed: AllFailed::First,
+            heed_pushback: false,
             budget: Some(RetryBudget::Grpc {
                 max_tokens: 10.0,
                 token_ratio: 0.1
@@ -158,21 +177,8 @@ fn hedges_of_every_kind() {
         }
     );
     assert_eq!(hedge("delay: on_failure").delay, HedgeDelay::OnFailure);
-    // gRFC A6: at most five copies, without a delay all at once; a fatal status ends the call.
-    let grpc = hedge("preset: grpc");
-    assert_eq!((grpc.attempts, grpc.delay), (5, HedgeDelay::After(ms(0))));
-    assert_eq!(grpc.hedge_on, OutcomeSet::NONE);
-    // HedgingStrategyOptions: one further copy after 2 s, for any exception.
-    let polly = hedge("preset: polly");
-    assert_eq!(
-        (polly.attempts, polly.delay),
-        (2, HedgeDelay::After(ms(2000)))
-    );
-    assert!(
-        Outcome::FAILURES
-            .iter()
-            .all(|kind| polly.hedge_on.contains(*kind))
-    );
+    assert_eq!(hedge("preset: grpc"), HedgeConfig::grpc());
+    assert_eq!(hedge("preset: polly"), HedgeConfig::polly());
     let slower = hedge("preset: polly, attempts: 3, delay: 5s, hedge_on: [timeout]");
     assert_eq!(
         (slower.attempts, slower.delay),
