@@ -6,16 +6,15 @@ use crate::event::Event;
 use crate::observer::Observer;
 use crate::place::Location;
 use crate::slab::NONE;
-use crate::state::{Course, Doing, ONLY, Peers, Strand};
+use crate::state::{Course, Doing, ONLY, Strand};
 use crate::world::{Todo, World};
 use clock::{Duration, Instant};
-use engine::{Bits, Keyed, Stamp};
+use engine::{Keyed, Stamp};
 use model::Abandoned;
-use policy::{Outcome, Usable};
+use policy::Outcome;
 
 /// Separates what is drawn from one key.
 mod purpose {
-    pub(super) const BALANCER: u64 = 0x6261_6c61_6e63_6572;
     pub(super) const REQUEST: u64 = 0x7265_7175_6573_7400;
     pub(super) const ANSWER: u64 = 0x616e_7377_6572_0000;
 }
@@ -45,7 +44,7 @@ impl World {
             peers => {
                 let picked = match picked {
                     NONE if record.attempts != NONE => self.pick_another(now, call, key),
-                    NONE => pick(&mut self.peers[peers as usize], now, Usable::All, key),
+                    NONE => self.peers[peers as usize].pick(now, key, record.origin),
                     picked => picked,
                 };
                 let peers = &mut self.peers[peers as usize];
@@ -77,7 +76,7 @@ impl World {
         strand.root = slot;
         strand.sent = now;
         strand.attempt = attempt;
-        strand.priority = record.priority;
+        strand.origin = record.origin;
         strand.next = others;
         if picked == NONE {
             // Nobody to send it to: the caller knows at once.
@@ -105,8 +104,9 @@ impl World {
     #[cold]
     fn pick_another(&mut self, now: Instant, call: u32, key: u64) -> u32 {
         self.note_taken(call);
-        let peers = &mut self.peers[self.calls[call].peers as usize];
-        pick_apart(peers, now, &self.taken, key)
+        let record = &self.calls[call];
+        let peers = &mut self.peers[record.peers as usize];
+        peers.pick_apart(now, &self.taken, key, record.origin)
     }
 
     /// Notes at which instances attempts of the call are out.
@@ -218,12 +218,15 @@ impl World {
     ) {
         let strand = &self.strands[root];
         let (call, attempt) = (strand.owner, strand.attempt);
-        self.detach(now, root, outcome);
+        self.detach(now, obs, root, outcome, true);
         self.answered(root);
         match self.calls[call].course {
             Course::Bare => {}
             Course::Timeout(_) => self.timers[call as usize * self.stride] = Stamp::NONE,
             Course::Policy => {
+                if outcome == Outcome::Rejected {
+                    self.pushback = self.pushback_of(root);
+                }
                 self.decide(now, obs, call, Word::Ended(attempt, outcome));
                 return;
             }
@@ -231,9 +234,17 @@ impl World {
         self.end_call(now, obs, call, outcome);
     }
 
-    /// An attempt has ended for its caller: the balancer hears of it, and the call forgets it.
+    /// An attempt has ended for its caller: the balancer hears of it, and the call forgets it. What
+    /// its end says of the instance is `judged` unless the caller had reasons of its own.
     #[inline(always)]
-    pub(crate) fn detach(&mut self, now: Instant, root: u32, outcome: Outcome) {
+    fn detach<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        root: u32,
+        outcome: Outcome,
+        judged: bool,
+    ) {
         let strand = &mut self.strands[root];
         let (next, prev) = (strand.next, strand.prev);
         let call = &mut self.calls[core::mem::replace(&mut strand.owner, NONE)];
@@ -243,6 +254,9 @@ impl World {
             peers
                 .balancer
                 .ended(now, local, now.since(strand.sent), outcome);
+            if judged && peers.detector.is_some() {
+                peers.judge(now, obs, local, outcome);
+            }
         }
         if prev == NONE {
             call.attempts = next;
@@ -261,6 +275,7 @@ impl World {
         obs: &mut O,
         call: u32,
         attempt: u8,
+        why: GivenUp,
     ) {
         let mut root = self.calls[call].attempts;
         while root != NONE && self.strands[root].attempt != attempt {
@@ -270,7 +285,7 @@ impl World {
             debug_assert!(false, "a policy cancels attempts that are out");
             return;
         }
-        self.detach(now, root, Outcome::Timeout);
+        self.detach(now, obs, root, Outcome::Timeout, why == GivenUp::TooSlow);
         let strand = &mut self.strands[root];
         strand.gave_up = now;
         match strand.doing {
@@ -291,28 +306,11 @@ impl World {
     }
 }
 
-/// The instance that the balancer picks, by its number within the service.
-#[inline]
-pub(crate) fn pick(peers: &mut Peers, now: Instant, usable: Usable<'_>, key: u64) -> u32 {
-    let mut bits = Keyed::new(key ^ purpose::BALANCER);
-    peers
-        .balancer
-        .pick(now, usable, key, &mut || bits.next_u64())
-        .unwrap_or(NONE)
-}
-
-/// The same, none of those taken if there is another one.
-#[cold]
-pub(crate) fn pick_apart(peers: &mut Peers, now: Instant, taken: &[u32], key: u64) -> u32 {
-    let others: Vec<u32> = (0..peers.instances)
-        .filter(|instance| !taken.contains(instance))
-        .collect();
-    match &others[..] {
-        [] => pick(peers, now, Usable::All, key),
-        others => match pick(peers, now, Usable::Some(others), key) {
-            // Those that are left have no weight.
-            NONE => pick(peers, now, Usable::All, key),
-            picked => picked,
-        },
-    }
+/// Why a caller no longer waits for an attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum GivenUp {
+    /// Its time is up, which speaks against the instance.
+    TooSlow,
+    /// Another attempt has won, or the caller is gone.
+    Unwanted,
 }

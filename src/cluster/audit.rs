@@ -40,6 +40,7 @@ impl World {
         books.check_strands();
         books.check_families();
         books.check_instances();
+        books.check_guards();
         books.wrong.truncate(MOST);
         let violation = |what| Violation {
             checker: CHECKER,
@@ -269,6 +270,52 @@ impl Books<'_> {
                 "request {id} works {at_work} times at once, and says {}",
                 strand.computing
             );
+        }
+    }
+
+    /// Admission holds those requests that are in its instance, and gave its word for each.
+    fn check_guards(&mut self) {
+        let world = self.world;
+        let mut inside = vec![0; world.instances.len()];
+        let mut tokens = 0;
+        for id in self.live_strands() {
+            if !world.held.has(id) {
+                continue;
+            }
+            tokens += 1;
+            let strand = &world.strands[id];
+            let gone = matches!(
+                strand.doing,
+                Doing::Nothing
+                    | Doing::Travelling
+                    | Doing::Lingering
+                    | Doing::Answering
+                    | Doing::Lost
+                    | Doing::Dead
+            );
+            expect!(
+                self,
+                strand.root == id && !gone,
+                "admission holds strand {id}, which is {:?}",
+                strand.doing
+            );
+            inside[strand.instance as usize] += 1;
+        }
+        let all = world.held.len();
+        expect!(
+            self,
+            all == tokens,
+            "admission holds {all} requests, of which {tokens} live"
+        );
+        for (id, (instance, inside)) in world.instances.iter().zip(inside).enumerate() {
+            let counted = instance.guard.iter().flat_map(|guard| guard.in_flight());
+            for counted in counted {
+                expect!(
+                    self,
+                    counted == inside,
+                    "instance {id} limits {counted} requests, and has let in {inside}"
+                );
+            }
         }
     }
 

@@ -4,11 +4,13 @@
 //! that a chain of calls that answer at once needs no stack. How the policy is asked stands in
 //! `decision`, what becomes of a single attempt in `attempt`.
 
+use crate::attempt::GivenUp;
 use crate::decision::Word;
 use crate::event::Event;
 use crate::observer::Observer;
+use crate::program::Op;
 use crate::slab::NONE;
-use crate::state::{Call, Channel, Course, Doing, ONLY};
+use crate::state::{Call, Channel, Course, Doing, ONLY, Origin};
 use crate::world::{Todo, World};
 use clock::Instant;
 use engine::Stamp;
@@ -33,7 +35,7 @@ impl World {
         local: u32,
         key: u64,
         parent: u32,
-        priority: u32,
+        origin: Origin,
     ) {
         let place = &self.sites[site as usize];
         obs.call_started(now, place.edge as usize);
@@ -56,7 +58,7 @@ impl World {
         record.course = course;
         record.attempts = NONE;
         record.draws = 0;
-        record.priority = priority;
+        record.origin = origin;
         if parent != NONE {
             self.strands[parent].awaits = call;
         }
@@ -94,7 +96,7 @@ impl World {
         }
         self.timers[slot as usize] = Stamp::NONE;
         if let Course::Timeout(_) = self.calls[call].course {
-            self.give_up(now, obs, call, 0);
+            self.give_up(now, obs, call, 0, GivenUp::TooSlow);
             self.policy_ends(now, obs, call, Outcome::Timeout);
             return;
         }
@@ -115,10 +117,10 @@ impl World {
     pub(crate) fn abandon_calls<O: Observer>(&mut self, now: Instant, obs: &mut O) {
         while let Some(call) = self.abandoning.pop() {
             match self.calls[call].course {
-                Course::Bare => self.give_up(now, obs, call, 0),
+                Course::Bare => self.give_up(now, obs, call, 0, GivenUp::Unwanted),
                 Course::Timeout(_) => {
                     self.timers[call as usize * self.stride] = Stamp::NONE;
-                    self.give_up(now, obs, call, 0);
+                    self.give_up(now, obs, call, 0, GivenUp::Unwanted);
                 }
                 Course::Policy => self.decide(now, obs, call, Word::Abandon),
             }
@@ -148,15 +150,14 @@ impl World {
             self.request_ended(now, Done { site, key });
             return;
         }
+        let outcome = if outcome == Outcome::Success {
+            outcome
+        } else {
+            self.flawed(parent, outcome)
+        };
         let strand = &mut self.strands[parent];
         strand.doing = Doing::Pending;
         strand.pc += 1;
-        // Whatever the call failed of, it is an error of the handler that made it.
-        let outcome = if outcome.is_success() {
-            Outcome::Success
-        } else {
-            Outcome::Error
-        };
         if self.may_go_deeper() {
             self.depth += 1;
             self.go_on(now, obs, parent, outcome);
@@ -165,6 +166,18 @@ impl World {
             self.strands[parent].outcome = outcome;
             self.agenda.push(Todo::Resume(parent));
         }
+    }
+
+    /// What it means to a handler that a call of its own did not simply succeed.
+    fn flawed(&mut self, parent: u32, outcome: Outcome) -> Outcome {
+        let strand = &mut self.strands[parent];
+        let op = self.program.ops[strand.pc as usize];
+        if outcome.is_success() || matches!(op, Op::Call { optional: true, .. }) {
+            strand.degraded = true;
+            return Outcome::Success;
+        }
+        // Whatever the call failed of, it is an error of the handler that made it.
+        Outcome::Error
     }
 
     /// Whether what follows may be done by calling it, rather than by way of the agenda: a chain of

@@ -3,15 +3,16 @@
 //!
 //! The policy is the real one. This file refuses to know what any layer does.
 
-use crate::attempt::{pick, pick_apart};
+use crate::attempt::GivenUp;
 use crate::event::Event;
 use crate::observer::Observer;
+use crate::peers::Peers;
 use crate::slab::NONE;
-use crate::state::Peers;
+use crate::state::Origin;
 use crate::world::World;
 use clock::{Duration, Instant};
 use engine::{Bits, Engine, Keyed, Sampler, Stamp, TimerClass};
-use policy::{Action, Env, Outcome, Sink, Usable};
+use policy::{Action, Env, Outcome, Pushback, Sink};
 
 /// Sets what a policy draws apart from the other draws of its call.
 const POLICY: u64 = 0x706f_6c69_6379;
@@ -30,11 +31,14 @@ pub(crate) enum Word {
 struct CallEnv<'a> {
     now: Instant,
     key: u64,
+    origin: Origin,
     draws: &'a mut u32,
     spans: &'a [Sampler],
     peers: &'a mut Peers,
     /// Where other attempts of the call are out, or are about to be; `None` where that can not be.
     taken: Option<&'a mut Vec<u32>>,
+    /// What the failure said that the policy hears of.
+    pushback: Pushback,
 }
 
 impl CallEnv<'_> {
@@ -59,13 +63,21 @@ impl Env for CallEnv<'_> {
         let mut bits = self.bits();
         let key = bits.next_u64();
         match &mut self.taken {
-            None => pick(self.peers, self.now, Usable::All, key),
+            None => self.peers.pick(self.now, key, self.origin),
             Some(taken) => {
-                let picked = pick_apart(self.peers, self.now, taken, key);
+                let picked = self.peers.pick_apart(self.now, taken, key, self.origin);
                 taken.push(picked);
                 picked
             }
         }
+    }
+
+    fn pushback(&mut self) -> Pushback {
+        self.pushback
+    }
+
+    fn key(&mut self) -> u64 {
+        u64::from(self.origin.record())
     }
 }
 
@@ -135,10 +147,15 @@ impl World {
         let mut env = CallEnv {
             now,
             key: record.key,
+            origin: record.origin,
             draws: &mut record.draws,
             spans: &self.spans,
             peers: &mut self.peers[channel.peers as usize],
             taken: hedged.then_some(&mut self.taken),
+            pushback: match word {
+                Word::Ended(_, Outcome::Rejected) => core::mem::take(&mut self.pushback),
+                _ => Pushback::None,
+            },
         };
         let mut hands = Hands {
             engine: &mut self.engine,
@@ -169,7 +186,11 @@ impl World {
         }
         let rare = !self.rest.is_empty();
         if rare {
-            self.give_up_attempts(now, obs, call);
+            let why = match word {
+                Word::Timer(_) => GivenUp::TooSlow,
+                _ => GivenUp::Unwanted,
+            };
+            self.give_up_attempts(now, obs, call, why);
         }
         let first = self.agenda.len();
         if let Some(attempt) = send {
@@ -218,11 +239,17 @@ impl World {
 
     /// Gives up the attempts that the policy no longer wants.
     #[cold]
-    fn give_up_attempts<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32) {
+    fn give_up_attempts<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        call: u32,
+        why: GivenUp,
+    ) {
         let mut rest = core::mem::take(&mut self.rest);
         rest.retain(|&action| match action {
             Action::Cancel(attempt) => {
-                self.give_up(now, obs, call, attempt);
+                self.give_up(now, obs, call, attempt, why);
                 false
             }
             _ => true,

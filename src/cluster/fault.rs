@@ -284,6 +284,9 @@ impl World {
         }
         let queued: Vec<_> = instance.queue.drain().map(|(_, strand)| strand).collect();
         instance.queue.forget();
+        if let Some(guard) = &mut instance.guard {
+            guard.forget();
+        }
         let service = &mut self.services[instance.service as usize];
         service.queued -= core::mem::take(&mut instance.waiting);
         obs.queue_length(now, instance.service as usize, service.queued);
@@ -306,6 +309,7 @@ impl World {
                 continue;
             }
             self.stop_strands(now, obs, root);
+            self.lose_token(root);
             match self.strands[root].doing {
                 // The answer had left before.
                 Doing::Answering | Doing::Lost => {}

@@ -10,6 +10,7 @@ use crate::observer::Observer;
 use crate::program::Op;
 use crate::slab::NONE;
 use crate::state::{Doing, Fork, Strand};
+use crate::store;
 use crate::world::{Todo, World};
 use clock::Instant;
 use engine::{Bits, Keyed, Stamp};
@@ -47,7 +48,22 @@ impl World {
             return;
         }
         obs.arrived(now, instance.service as usize);
-        if instance.blocking {
+        if instance.guard.is_some() {
+            self.arrive_guarded(now, obs, root);
+        } else if instance.blocking {
+            self.acquire(now, obs, root);
+        } else {
+            self.go_on(now, obs, root, Outcome::Success);
+        }
+    }
+
+    /// The same where admission is asked. Apart, so that the common way is not the longer for it.
+    #[inline(never)]
+    fn arrive_guarded<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        if !self.let_in(now, obs, root) {
+            return;
+        }
+        if self.instances[self.strands[root].instance as usize].blocking {
             self.acquire(now, obs, root);
         } else {
             self.go_on(now, obs, root, Outcome::Success);
@@ -99,13 +115,17 @@ impl World {
                     strand.stamp = self.engine.schedule(now + time, Event::Finish(id));
                     return;
                 }
-                Op::Call { site } => {
+                Op::Call { site, optional } => {
+                    if optional && self.goes_without(now, obs, id) {
+                        continue;
+                    }
+                    let strand = &mut self.strands[id];
                     let key = step_key(strand);
                     strand.doing = Doing::Calling;
                     let local = self.instances[strand.instance as usize].local;
-                    let priority = strand.priority;
+                    let origin = strand.origin;
                     let site = site + self.workloads.len() as u32;
-                    self.start_call(now, obs, site, local, key, id, priority);
+                    self.start_call(now, obs, site, local, key, id, origin);
                     return;
                 }
                 Op::Fork { table, require } => {
@@ -141,11 +161,36 @@ impl World {
                     }
                     strand.pc += 1;
                 }
+                Op::Read { table } => {
+                    let (root, record) = (strand.root, strand.origin.record());
+                    strand.pc += 1;
+                    self.stores.read(self.handler(root), (table, record));
+                }
+                Op::Write {
+                    table,
+                    if_unchanged,
+                } => {
+                    let (root, record) = (strand.root, strand.origin.record());
+                    strand.pc += 1;
+                    let handler = self.handler(root);
+                    if !self.stores.write(handler, (table, record), if_unchanged) {
+                        self.strand_ended(now, obs, id, Outcome::Conflict);
+                        return;
+                    }
+                }
                 Op::End => {
                     self.strand_ended(now, obs, id, Outcome::Success);
                     return;
                 }
             }
+        }
+    }
+
+    /// The handler of a request, as stores know it.
+    fn handler(&self, root: u32) -> store::Handler {
+        store::Handler {
+            slot: root,
+            key: self.strands[root].key,
         }
     }
 
@@ -288,12 +333,12 @@ impl World {
         let id = self.strands.take(Strand::blank);
         let above = &self.strands[parent];
         let (key, root) = (Keyed::child(step_key(above), number), above.root);
-        let (instance, priority) = (above.instance, above.priority);
+        let (instance, origin) = (above.instance, above.origin);
         let first = core::mem::replace(&mut self.forks[above.awaits].branches, id);
         let strand = &mut self.strands[id];
         strand.begin(key, instance, pc, parent);
         strand.root = root;
-        strand.priority = priority;
+        strand.origin = origin;
         strand.next = first;
         if first != NONE {
             self.strands[first].prev = id;
@@ -317,14 +362,14 @@ impl World {
             return;
         }
         let parent = strand.owner;
-        let root = strand.root;
+        let (root, degraded) = (strand.root, strand.degraded);
         if parent != NONE && self.next_round(id, parent, outcome) {
             return;
         }
         self.unlink_branch(id);
         self.free(id);
         if parent != NONE {
-            self.branch_ended(parent, outcome);
+            self.branch_ended(parent, outcome, degraded);
         }
         self.leave_family(now, obs, root);
     }
@@ -350,8 +395,9 @@ impl World {
     }
 
     /// A branch or the last round of `parent` has ended: does it go on?
-    fn branch_ended(&mut self, parent: u32, outcome: Outcome) {
+    fn branch_ended(&mut self, parent: u32, outcome: Outcome, degraded: bool) {
         let above = &mut self.strands[parent];
+        above.degraded |= degraded && outcome == Outcome::Success;
         let fork = &mut self.forks[above.awaits];
         fork.running -= 1;
         if outcome == Outcome::Success {
@@ -423,13 +469,40 @@ impl World {
         let strand = &mut self.strands[root];
         let instance = &self.instances[strand.instance as usize];
         let mut outcome = outcome;
+        if strand.degraded && outcome == Outcome::Success {
+            outcome = Outcome::Degraded;
+        }
         if instance.errors > 0.0
-            && outcome == Outcome::Success
+            && outcome.is_success()
             && Keyed::new(strand.key ^ FAULT).unit() < instance.errors
         {
             outcome = Outcome::Error;
         }
         obs.completed(now, instance.service as usize);
+        if instance.guard.is_some() {
+            self.answer_guarded(now, obs, root, outcome);
+        } else {
+            self.answer(now, obs, root, outcome);
+        }
+    }
+
+    /// The same as [`Self::answer`] where admission hears of it, apart as above.
+    #[inline(never)]
+    fn answer_guarded<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        root: u32,
+        outcome: Outcome,
+    ) {
+        self.let_out(now, root, Some(outcome));
+        self.answer(now, obs, root, outcome);
+    }
+
+    /// A request has its answer, which sets out or is heard.
+    #[inline(always)]
+    fn answer<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32, outcome: Outcome) {
+        let strand = &self.strands[root];
         // Branches that nobody listens to still use the worker of a blocking request.
         if strand.has_worker && strand.family == 0 {
             self.release_request(now, obs, root);

@@ -40,16 +40,37 @@ impl World {
             self.refuse(now, obs, id);
             return;
         }
-        instance.queue.push(now, id, strand.priority);
+        instance.queue.push(now, id, strand.origin.priority);
         instance.waiting += 1;
         service.queued += 1;
         obs.queue_length(now, instance.service as usize, service.queued);
         self.strands[id].doing = Doing::Queued;
+        instance.queue_changed(now, Duration::ZERO);
     }
 
     /// The strand has got its worker, `arrived` being when it asked for one.
     #[inline(always)]
     fn begin<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, arrived: Instant) {
+        let instance = &self.instances[self.strands[id].instance as usize];
+        if instance.guard.is_some() {
+            self.begin_guarded(now, obs, id, arrived);
+        } else {
+            self.begin_work(now, obs, id, arrived);
+        }
+    }
+
+    /// The same where admission hears of it. Apart, so that the common way is not the longer for it.
+    #[inline(never)]
+    fn begin_guarded<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, arrived: Instant) {
+        let root = self.strands[id].root;
+        if !self.strands[root].admitted {
+            self.served_after(now, root, now.since(arrived));
+        }
+        self.begin_work(now, obs, id, arrived);
+    }
+
+    #[inline(always)]
+    fn begin_work<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, arrived: Instant) {
         let strand = &mut self.strands[id];
         strand.since = now;
         let instance = &self.instances[strand.instance as usize];
@@ -102,6 +123,7 @@ impl World {
                     .retain(|todo| !matches!(todo, Todo::Resume(named) if *named == root));
             }
         }
+        self.let_out(now, root, Some(Outcome::Rejected));
         self.send_answer(now, root, Outcome::Rejected);
     }
 
@@ -170,6 +192,7 @@ impl World {
             let popped = instance.queue.pop(now)?;
             let strand = &self.strands[popped.item];
             instance.waiting -= 1;
+            instance.queue_changed(now, now.since(popped.since));
             let service = &mut self.services[instance.service as usize];
             service.queued -= 1;
             obs.queue_length(now, instance.service as usize, service.queued);
@@ -308,6 +331,7 @@ impl World {
     /// Stops a request whose caller has given up, for good.
     pub(crate) fn stop_request<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
         self.stop_strands(now, obs, root);
+        self.let_out(now, root, None);
         match self.strands[root].doing {
             // Freed by who named it, or about to be; or its answer is on the way, and finds that
             // nobody waits.
@@ -407,6 +431,7 @@ impl World {
                 strand.doing = Doing::Dead;
                 let instance = &mut self.instances[instance_id as usize];
                 instance.waiting -= 1;
+                instance.queue_changed(now, Duration::ZERO);
                 let service = &mut self.services[instance.service as usize];
                 service.queued -= 1;
                 obs.queue_length(now, instance.service as usize, service.queued);

@@ -29,8 +29,14 @@ pub trait Observer {
     fn call_lost(&mut self, now: Instant, edge: EdgeId, started: Instant) {}
     /// A request reached an instance.
     fn arrived(&mut self, now: Instant, service: usize) {}
-    /// An instance refused a request: its queue was full.
+    /// An instance refused a request: by its admission, a full queue, or a queue that drops what waited
+    /// too long.
     fn refused(&mut self, now: Instant, service: usize) {}
+    /// A degraded instance skipped an optional step.
+    fn skipped(&mut self, now: Instant, service: usize) {}
+    /// The number of instances of a service that one caller instance leaves out has changed, as it
+    /// finds out when an attempt ends.
+    fn ejected(&mut self, now: Instant, service: usize, before: u32, after: u32) {}
     /// A request began to be served; `arrived` is when it reached the instance.
     fn served(&mut self, now: Instant, service: usize, arrived: Instant) {}
     /// An instance answered a request.

@@ -17,8 +17,8 @@ pub(crate) enum Op {
     Compute { sampler: u32 },
     /// Time that passes.
     Wait { sampler: u32 },
-    /// A call from this call site.
-    Call { site: u32 },
+    /// A call from this call site, which the handler may do without.
+    Call { site: u32, optional: bool },
     /// Strands for the branches; goes on after `require` of them.
     Fork { table: u32, require: u32 },
     /// Goes to one of the alternatives, by weight.
@@ -29,6 +29,10 @@ pub(crate) enum Op {
     Jump { to: Pc },
     /// The handler fails with this probability.
     Fail { ratio: f64 },
+    /// Reads a record of this table (counted over all stores).
+    Read { table: u32 },
+    /// Writes one.
+    Write { table: u32, if_unchanged: bool },
     /// The end of a handler, of a branch, of a round.
     End,
 }
@@ -54,11 +58,18 @@ pub(crate) struct Program {
     pub(crate) sites: Vec<StepSite>,
     /// By service, by endpoint.
     pub(crate) entries: Vec<Vec<Pc>>,
+    /// By store: the number of its first table.
+    first_tables: Vec<u32>,
 }
 
 impl Program {
     pub(crate) fn compile(model: &Model) -> Self {
         let mut program = Self::default();
+        let mut tables = 0;
+        for store in &model.stores {
+            program.first_tables.push(tables);
+            tables += store.tables.len() as u32;
+        }
         for (caller, service) in model.services.iter().enumerate() {
             let entries = service.endpoints.iter().map(|endpoint| {
                 let entry = program.here();
@@ -81,6 +92,10 @@ impl Program {
         self.samplers.len() as u32 - 1
     }
 
+    fn table(&self, table: model::Table) -> u32 {
+        self.first_tables[table.store] + table.table as u32
+    }
+
     fn steps(&mut self, caller: usize, steps: &[Step]) {
         for step in steps {
             self.step(caller, step);
@@ -97,14 +112,21 @@ impl Program {
                 let sampler = self.sampler(d);
                 self.ops.push(Op::Wait { sampler });
             }
-            Step::Call { target, policy, .. } => {
+            Step::Call {
+                target,
+                policy,
+                optional,
+            } => {
                 let site = self.sites.len() as u32;
                 self.sites.push(StepSite {
                     caller,
                     target: *target,
                     policy: *policy,
                 });
-                self.ops.push(Op::Call { site });
+                self.ops.push(Op::Call {
+                    site,
+                    optional: *optional,
+                });
             }
             Step::Parallel { branches, require } => {
                 let table = self.forks.len() as u32;
@@ -161,7 +183,20 @@ impl Program {
                 self.land(skip);
             }
             Step::Fail(ratio) => self.ops.push(Op::Fail { ratio: *ratio }),
-            Step::Read(_) | Step::Write { .. } => unreachable!("wired with stores"),
+            Step::Read(table) => {
+                let table = self.table(*table);
+                self.ops.push(Op::Read { table });
+            }
+            Step::Write {
+                table,
+                if_unchanged,
+            } => {
+                let table = self.table(*table);
+                self.ops.push(Op::Write {
+                    table,
+                    if_unchanged: *if_unchanged,
+                });
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the world is made of while it runs: calls, strands, instances, and the state that callers
 //! hold. Plain data; what happens to it stands in the stations' files.
 
+use crate::guard::Guard;
 use crate::place::Location;
 use crate::shared::Shared;
 use crate::slab::NONE;
@@ -8,8 +9,33 @@ use clock::{Duration, Instant};
 use engine::{Sampler, Stamp, TimerClass};
 use model::{Abandoned, CrashMode};
 use policy::Queue;
-use policy::balance::Balancer;
 use policy::{Outcome, Pipeline};
+
+/// What a request brings along, and what calls on its behalf inherit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Origin {
+    pub(crate) priority: u32,
+    /// Its key, such as a customer; [`NO_KEY`] where its workload has none.
+    pub(crate) key: u32,
+}
+
+/// The key of requests of a workload without keys. No workload has so many.
+pub(crate) const NO_KEY: u32 = u32::MAX;
+
+impl Origin {
+    pub(crate) const fn new(priority: u32) -> Self {
+        Self {
+            priority,
+            key: NO_KEY,
+        }
+    }
+
+    /// The record, the bucket or the customer that the key stands for.
+    #[inline]
+    pub(crate) fn record(self) -> u32 {
+        if self.key == NO_KEY { 0 } else { self.key }
+    }
+}
 
 /// One call, as its caller sees it: attempts inside a policy.
 #[derive(Debug)]
@@ -28,7 +54,7 @@ pub(crate) struct Call {
     pub(crate) attempts: u32,
     /// Random numbers that its policy has drawn.
     pub(crate) draws: u32,
-    pub(crate) priority: u32,
+    pub(crate) origin: Origin,
 }
 
 impl Call {
@@ -44,7 +70,7 @@ impl Call {
             course: Course::Bare,
             attempts: NONE,
             draws: 0,
-            priority: 0,
+            origin: Origin::new(0),
         }
     }
 }
@@ -136,19 +162,22 @@ pub(crate) struct Strand {
     pub(crate) admitted: bool,
     /// Of a root: one of its strands computes (blocking requests compute one at a time).
     pub(crate) computing: bool,
-    pub(crate) priority: u32,
+    /// It went without a part, or with a substitute for one.
+    pub(crate) degraded: bool,
+    pub(crate) origin: Origin,
 }
 
 impl Strand {
     /// A strand in its first state, in memory that another may have used. What is written before it
-    /// is read (`root`, `priority`, `sent`, `since`, `due`, `awaits`) is left to whoever writes it.
+    /// is read (`root`, `origin`, `sent`, `since`, `due`, `awaits`) is left to whoever writes it.
     #[inline]
     pub(crate) fn begin(&mut self, key: u64, instance: u32, pc: u32, owner: u32) {
         (self.key, self.instance, self.pc, self.owner) = (key, instance, pc, owner);
         (self.stamp, self.gave_up) = (Stamp::NONE, Instant::NEVER);
         (self.next, self.prev, self.family) = (NONE, NONE, 0);
         (self.doing, self.outcome) = (Doing::Pending, Outcome::Success);
-        (self.has_worker, self.admitted, self.computing) = (false, false, false);
+        (self.has_worker, self.admitted) = (false, false);
+        (self.computing, self.degraded) = (false, false);
     }
 
     /// What a new slot holds.
@@ -174,7 +203,8 @@ impl Strand {
             has_worker: false,
             admitted: false,
             computing: false,
-            priority: 0,
+            degraded: false,
+            origin: Origin::new(0),
         }
     }
 }
@@ -227,6 +257,8 @@ pub(crate) struct Instance {
     pub(crate) slow: f64,
     /// Share of requests that fail on top of what their handlers do.
     pub(crate) errors: f64,
+    /// Where it does not let everything in and do everything.
+    pub(crate) guard: Option<Box<Guard>>,
 }
 
 impl Instance {
@@ -279,16 +311,6 @@ pub(crate) struct Channel {
     pub(crate) hedged: bool,
     /// Open and half-open breakers, as last stated.
     pub(crate) stated: (u32, u32),
-}
-
-/// What one caller instance knows of the instances of one service.
-#[derive(Debug)]
-pub(crate) struct Peers {
-    pub(crate) balancer: Balancer,
-    /// How many instances there are; one needs no balancing.
-    pub(crate) instances: u32,
-    pub(crate) service: u32,
-    pub(crate) salt: u64,
 }
 
 /// An edge of the call graph.

@@ -2,9 +2,12 @@
 
 use crate::client::Done;
 use crate::event::Event;
+use crate::keys::Keys;
 use crate::observer::Observer;
 use crate::sampler;
+use crate::slab::NONE;
 use crate::source::{Mmpp, RateProcess, Renewal, Source};
+use crate::state::Origin;
 use crate::world::World;
 use clock::{Duration, Instant};
 use engine::{Keyed, Stamp, Stream, stream_key};
@@ -24,7 +27,8 @@ pub(crate) struct Workload {
     /// they want to think.
     held: Vec<Duration>,
     stamp: Stamp,
-    priority: u32,
+    origin: Origin,
+    keys: Option<Box<Keys>>,
 }
 
 impl Workload {
@@ -64,7 +68,8 @@ impl Workload {
             surge: 1.0,
             held: Vec::new(),
             stamp: Stamp::NONE,
-            priority: workload.priority,
+            origin: Origin::new(workload.priority),
+            keys: workload.keys.map(|keys| Box::new(Keys::new(keys))),
         }
     }
 }
@@ -132,8 +137,11 @@ impl World {
         let workload = &mut self.workloads[w as usize];
         let key = Keyed::child(workload.key, workload.issued);
         workload.issued += 1;
-        let priority = workload.priority;
-        self.start_call(now, obs, w, 0, key, crate::slab::NONE, priority);
+        let mut origin = workload.origin;
+        if let Some(keys) = &workload.keys {
+            origin.key = keys.draw(&mut Keyed::new(key ^ KEY));
+        }
+        self.start_call(now, obs, w, 0, key, NONE, origin);
     }
 
     /// A request of a workload has ended.
@@ -183,6 +191,9 @@ impl World {
 
 /// Sets the draw of a user's think time apart from those of the request before it.
 const THINK: u64 = u64::MAX;
+
+/// Draws the key of a request.
+const KEY: u64 = 0x6b65_7973_0000_0000;
 
 /// What a workload does first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

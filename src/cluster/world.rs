@@ -2,25 +2,25 @@
 
 use crate::event::Event;
 use crate::fault::{self, Fault};
+use crate::guard::{Guard, Held as HeldRequests};
 use crate::limits::Limits;
 use crate::network::Network;
 use crate::observer::Observer;
+use crate::peers::{Choice, Peers};
 use crate::place::Location;
 use crate::program::Program;
 use crate::sampler;
 use crate::shared::Shared;
-use crate::slab::Slab;
-use crate::state::{
-    Call, Channel, Course, Edge, Fork, Instance, Peers, ServiceState, Site, Strand,
-};
+use crate::slab::{NONE, Slab};
+use crate::state::{Call, Channel, Course, Edge, Fork, Instance, ServiceState, Site, Strand};
+use crate::store::Stores;
 use crate::workload::{Start, Workload};
 use clock::Instant;
 use engine::{Engine, Sampler, Stamp, stream_key};
 use model::{Model, PolicyId, Scheduling, Threading};
 use policy::Queue;
-use policy::balance::Balancer;
 use policy::config::PolicyConfig;
-use policy::{Action, Frame, Pipeline};
+use policy::{Action, Frame, Pipeline, Pushback};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What goes on at the present instant.
@@ -66,6 +66,11 @@ pub struct World {
     pub(crate) channels: Vec<Channel>,
     pub(crate) peers: Vec<Peers>,
     pub(crate) program: Program,
+    pub(crate) stores: Stores,
+    /// What guarded instances keep with requests.
+    pub(crate) held: HeldRequests,
+    /// What the refusal that a policy is about to hear says about coming back.
+    pub(crate) pushback: Pushback,
     /// The distributions of the policies.
     pub(crate) spans: Vec<Sampler>,
     pub(crate) network: Network,
@@ -84,16 +89,16 @@ pub struct World {
     pub(crate) siblings: VecDeque<(u32, u32)>,
     // For building policies anew.
     policies: Vec<PolicyConfig>,
-    balancers: Vec<policy::config::BalancerConfig>,
+    choices: Vec<Choice>,
     /// By service: the channels and the peers of its first instance; those of the others follow.
-    held: Vec<Held>,
+    memories: Vec<Memory>,
     edges: Vec<Edge>,
     first_instances: Vec<u32>,
 }
 
 /// What the instances of a service hold towards others, as numbers of the first instance's.
 #[derive(Clone, Debug, Default)]
-struct Held {
+struct Memory {
     channels: Vec<u32>,
     peers: Vec<u32>,
 }
@@ -135,6 +140,9 @@ impl World {
             channels: Vec::new(),
             peers: Vec::new(),
             program,
+            stores: Stores::default(),
+            held: HeldRequests::default(),
+            pushback: Pushback::None,
             spans: model.policy_spans.iter().map(sampler::lower).collect(),
             network: Network::new(model),
             faults,
@@ -146,8 +154,8 @@ impl World {
             taken: Vec::new(),
             siblings: VecDeque::new(),
             policies: model.policies.iter().map(|p| p.config.clone()).collect(),
-            balancers: model.services.iter().map(|s| s.balancer.clone()).collect(),
-            held: vec![Held::default(); model.services.len()],
+            choices: Choice::of(model),
+            memories: vec![Memory::default(); model.services.len()],
             edges: Vec::new(),
             first_instances: first_instances(model),
         };
@@ -199,13 +207,7 @@ impl World {
         }
         for (number, peers) in self.peers.iter_mut().enumerate() {
             peers.salt = stream_key(seed, replication, &number.to_string(), "balancer");
-            let service = peers.service as usize;
-            peers.instances = self.services[service].instances;
-            peers.balancer = Balancer::new(
-                &self.balancers[service],
-                self.services[service].instances,
-                peers.salt,
-            );
+            peers.begin(&self.choices[peers.service as usize], &self.instances);
         }
         self.stride = self
             .channels
@@ -245,16 +247,17 @@ impl World {
             .or_insert_with(|| {
                 let first = self.peers.len() as u32;
                 let service = target.service as u32;
-                let balancer = Balancer::new(&policy::config::BalancerConfig::Random, 1, 0);
-                let one = || Peers {
-                    balancer: balancer.clone(),
-                    instances: 1,
-                    service,
-                    salt: 0,
+                let instances = self.services[target.service].instances;
+                let first_caller = match caller {
+                    Caller::Workload(_) => None,
+                    Caller::Service(s) => Some(self.first_instances[s]),
                 };
-                self.peers.extend((0..callers).map(|_| one()));
+                for local in 0..callers {
+                    let caller = first_caller.map_or(NONE, |first| first + local);
+                    self.peers.push(Peers::new(service, instances, caller));
+                }
                 if let Caller::Service(s) = caller {
-                    self.held[s].peers.push(first);
+                    self.memories[s].peers.push(first);
                 }
                 first
             });
@@ -268,7 +271,7 @@ impl World {
                     self.channels.push(channel);
                 }
                 if let Caller::Service(s) = caller {
-                    self.held[s].channels.push(first);
+                    self.memories[s].channels.push(first);
                 }
                 layout.channels.insert(key, first);
                 first
@@ -319,8 +322,8 @@ impl World {
     /// An instance lost its memory: its policies and balancers begin anew.
     pub(crate) fn forget<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         let instance = &self.instances[id as usize];
-        let held = &self.held[instance.service as usize];
-        for &first in &held.channels {
+        let memory = &self.memories[instance.service as usize];
+        for &first in &memory.channels {
             let channel = &mut self.channels[(first + instance.local) as usize];
             let service = self.peers[channel.peers as usize].service as usize;
             if let Some(policy) = channel.policy {
@@ -332,14 +335,13 @@ impl World {
                 channel.stated = (0, 0);
             }
         }
-        for &first in &held.peers {
+        for &first in &memory.peers {
             let peers = &mut self.peers[(first + instance.local) as usize];
             let service = peers.service as usize;
-            peers.balancer = Balancer::new(
-                &self.balancers[service],
-                self.services[service].instances,
-                peers.salt,
-            );
+            let ejected = peers.begin(&self.choices[service], &self.instances);
+            if ejected != 0 {
+                obs.ejected(now, service, ejected, 0);
+            }
         }
     }
 }
@@ -428,6 +430,7 @@ fn instances(model: &Model) -> Vec<Instance> {
                 frozen: Vec::new(),
                 slow: 1.0,
                 errors: 0.0,
+                guard: Guard::new(service),
             });
         }
     }

@@ -152,6 +152,14 @@ impl Admission {
         }
     }
 
+    /// The requests that each of the concurrency limits holds, in order.
+    pub fn in_flight(&self) -> impl Iterator<Item = u32> + '_ {
+        self.layers.iter().filter_map(|layer| match layer {
+            Layer::ConcurrencyLimit(limit) => Some(limit.in_flight()),
+            _ => None,
+        })
+    }
+
     /// The least of the concurrency limits, as of the last word; `None` where there is none.
     pub fn concurrency_limit(&self) -> Option<u32> {
         self.layers

@@ -100,3 +100,33 @@ faults: [{at: 0s, crash: {instance: s-3}}]
     let failed = log.count("w->s.e", policy::Outcome::Unavailable);
     assert!((failed as f64 - 2500.0).abs() < 217.0, "{failed}");
 }
+
+#[test]
+fn a_zone_aware_caller_stays_in_its_zone_where_that_is_fair() {
+    // Two of each service in each zone; a message between zones takes 100 ms.
+    let times = |balancer: &str| {
+        let log = run(&format!(
+            "
+zones: {{a: {{}}, b: {{}}}}
+network: {{between_zones: {{latency: 100ms}}}}
+services:
+  web: {{instances: 4, workers: 99, endpoints: {{e: [call: s.e]}}}}
+  s:
+    instances: 4
+    workers: 99
+    balancer: {balancer}
+    endpoints: {{e: [compute: 1ms]}}
+workloads: {{w: {{target: web.e, batch: {{size: 64, at: 0s}}}}}}
+"
+        ));
+        let calls = log.calls("web->s.e");
+        let quick = calls.iter().filter(|call| call.1 == 1.0).count();
+        let far = calls.iter().filter(|call| call.1 == 201.0).count();
+        assert_eq!(quick + far, 64);
+        far
+    };
+    assert_eq!(times("{zone_aware: {min_cluster_size: 1}}"), 0);
+    assert!(times("random") > 0);
+    // Too few instances for it to matter.
+    assert!(times("{zone_aware: {min_cluster_size: 5}}") > 0);
+}

@@ -25,6 +25,8 @@ pub(crate) struct Log {
     busy: BTreeMap<usize, Vec<(f64, u32)>>,
     wasted: BTreeMap<usize, Duration>,
     breakers: Vec<(EdgeId, f64, (u32, u32))>,
+    ejected: Vec<(usize, f64, i64)>,
+    skipped: Vec<(usize, f64)>,
     pub(crate) faults: Vec<(f64, usize, bool)>,
     /// By edge.
     in_flight: Vec<u64>,
@@ -142,6 +144,18 @@ impl Log {
         of(&self.refused, self.service(service), |&pair| pair)
     }
 
+    /// When callers left instances of a service out (+1) and took them back (-1).
+    pub(crate) fn ejected(&self, service: &str) -> Vec<(f64, i64)> {
+        of(&self.ejected, self.service(service), |&(s, at, change)| {
+            (s, (at, change))
+        })
+    }
+
+    /// When degraded instances of a service skipped an optional step.
+    pub(crate) fn skipped(&self, service: &str) -> Vec<f64> {
+        of(&self.skipped, self.service(service), |&pair| pair)
+    }
+
     pub(crate) fn completed(&self, service: &str) -> Vec<f64> {
         of(&self.completed, self.service(service), |&pair| pair)
     }
@@ -230,6 +244,13 @@ impl Observer for Log {
     }
     fn breakers(&mut self, now: Instant, edge: EdgeId, _: (u32, u32), after: (u32, u32)) {
         self.breakers.push((edge, ms(now), after));
+    }
+    fn ejected(&mut self, now: Instant, service: usize, before: u32, after: u32) {
+        let change = i64::from(after) - i64::from(before);
+        self.ejected.push((service, ms(now), change));
+    }
+    fn skipped(&mut self, now: Instant, service: usize) {
+        self.skipped.push((service, ms(now)));
     }
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {
         self.faults.push((ms(now), fault, active));

@@ -2,13 +2,18 @@
 //! expected time follows from the comment beside it or from the model.
 
 mod abandoned;
+mod admission;
 mod balance;
 mod conditions;
 mod crash;
+mod degrade;
+mod ejection;
 mod handlers;
+mod keys;
 mod log;
 mod network;
 mod pause;
 mod policies;
 mod sources;
+mod stores;
 mod workers;

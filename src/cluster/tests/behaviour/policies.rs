@@ -353,5 +353,6 @@ services:
 workloads: {w: {target: a.e, AT(0)}}
 ");
     assert_eq!(log.calls("a->b.e"), [(0.0, 3.0, Degraded)]);
-    assert_eq!(log.calls("w->a.e"), [(0.0, 8.0, Success)]);
+    // What is made with a substitute is one itself.
+    assert_eq!(log.calls("w->a.e"), [(0.0, 8.0, Degraded)]);
 }

@@ -1,0 +1,220 @@
+//! What one caller instance knows of the instances of one service, and how it picks one of them.
+//!
+//! Balancing and ejection are the policies' own; this file says who stands where, and what they
+//! hear.
+
+use crate::observer::Observer;
+use crate::place::Location;
+use crate::slab::NONE;
+use crate::state::{Instance, NO_KEY, Origin};
+use clock::Instant;
+use engine::{Bits, Keyed};
+use model::Model;
+use policy::balance::{Balancer, Zones};
+use policy::config::{BalancerConfig, OutlierConfig};
+use policy::{Outcome, OutlierDetector, Usable};
+
+/// Sets what a balancer draws apart from the other draws of an attempt.
+const BALANCER: u64 = 0x6261_6c61_6e63_6572;
+
+/// One caller instance towards one service.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    pub(crate) balancer: Balancer,
+    /// Leaves instances out that fail.
+    pub(crate) detector: Option<Box<OutlierDetector>>,
+    /// Instances left out, as last stated.
+    ejected: u32,
+    /// Where the balancer hashes: among how many keys those requests are spread that have none.
+    hashed: Option<u64>,
+    /// How many instances there are; one needs no balancing.
+    pub(crate) instances: u32,
+    pub(crate) service: u32,
+    /// The calling instance, or [`NONE`] for a workload's clients.
+    caller: u32,
+    /// Differs from caller to caller.
+    pub(crate) salt: u64,
+}
+
+/// How the callers of a service choose among its instances.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    balancer: BalancerConfig,
+    hashed: Option<u64>,
+    ejection: Option<OutlierConfig>,
+}
+
+impl Choice {
+    /// By service.
+    pub(crate) fn of(model: &Model) -> Vec<Self> {
+        let services = model.services.iter().map(|service| Self {
+            balancer: with_every_key(&service.balancer),
+            hashed: hashed(&service.balancer),
+            // Where there is one instance, nobody could take its place.
+            ejection: service.outlier_ejection.filter(|_| service.instances > 1),
+        });
+        services.collect()
+    }
+}
+
+impl Peers {
+    /// Not yet as the service's [`Choice`] says: see [`Self::begin`].
+    pub(crate) fn new(service: u32, instances: u32, caller: u32) -> Self {
+        Self {
+            balancer: Balancer::new(&BalancerConfig::Random, instances, 0),
+            detector: None,
+            ejected: 0,
+            hashed: None,
+            instances,
+            service,
+            caller,
+            salt: 0,
+        }
+    }
+
+    /// In their first state; answers how many instances were left out before.
+    pub(crate) fn begin(&mut self, choice: &Choice, world: &[Instance]) -> u32 {
+        self.hashed = choice.hashed;
+        self.balancer = match &choice.balancer {
+            config @ BalancerConfig::ZoneAware { .. } => self.zone_aware(config, world),
+            config => Balancer::new(config, self.instances, self.salt),
+        };
+        self.detector = choice
+            .ejection
+            .as_ref()
+            .map(|config| Box::new(OutlierDetector::new(config, self.instances)));
+        core::mem::take(&mut self.ejected)
+    }
+
+    fn zone_aware(&self, config: &BalancerConfig, world: &[Instance]) -> Balancer {
+        let zones_of = |service: u32| {
+            let theirs = world.iter().filter(move |i| i.service == service);
+            theirs.map(|instance| zone(instance.location))
+        };
+        let instances: Vec<u16> = zones_of(self.service).collect();
+        let mut callers = Vec::new();
+        let mut own = None;
+        if self.caller != NONE {
+            let caller = &world[self.caller as usize];
+            own = Some(zone(caller.location));
+            for zone in zones_of(caller.service) {
+                let zone = usize::from(zone);
+                callers.resize(callers.len().max(zone + 1), 0);
+                callers[zone] += 1;
+            }
+        }
+        let zones = Zones {
+            own,
+            instances: &instances,
+            callers: &callers,
+        };
+        Balancer::with_zones(config, self.instances, self.salt, &zones)
+    }
+
+    /// The instance that the balancer picks, by its number within the service; [`NONE`]: nobody.
+    /// `key` belongs to the attempt.
+    #[inline]
+    pub(crate) fn pick(&mut self, now: Instant, key: u64, origin: Origin) -> u32 {
+        let usable = match &mut self.detector {
+            None => Usable::All,
+            Some(detector) => detector.usable(now),
+        };
+        let key = Hashed(self.hashed, key, origin);
+        balance(&mut self.balancer, now, usable, key)
+    }
+
+    /// The same, none of those taken if there is another one.
+    #[cold]
+    pub(crate) fn pick_apart(
+        &mut self,
+        now: Instant,
+        taken: &[u32],
+        key: u64,
+        origin: Origin,
+    ) -> u32 {
+        let mut others: Vec<u32> = match self.detector.as_mut().map(|d| d.usable(now)) {
+            Some(Usable::Some(usable)) => usable.to_vec(),
+            _ => (0..self.instances).collect(),
+        };
+        others.retain(|instance| !taken.contains(instance));
+        let hashed = Hashed(self.hashed, key, origin);
+        let picked = match &others[..] {
+            [] => NONE,
+            others => balance(&mut self.balancer, now, Usable::Some(others), hashed),
+        };
+        match picked {
+            // All are taken, or those that are left have no weight.
+            NONE => self.pick(now, key, origin),
+            picked => picked,
+        }
+    }
+
+    /// Whoever leaves out instances that fail hears how an attempt ended.
+    #[inline(never)]
+    pub(crate) fn judge<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        instance: u32,
+        outcome: Outcome,
+    ) {
+        let Some(detector) = &mut self.detector else {
+            return;
+        };
+        detector.record(now, instance, outcome);
+        let before = core::mem::replace(&mut self.ejected, detector.ejected());
+        if before != self.ejected {
+            obs.ejected(now, self.service as usize, before, self.ejected);
+        }
+    }
+}
+
+/// By what a hashing balancer picks: among how many keys requests without one are spread, bits of the
+/// attempt, and whose request it is.
+#[derive(Clone, Copy)]
+struct Hashed(Option<u64>, u64, Origin);
+
+#[inline]
+fn balance(balancer: &mut Balancer, now: Instant, usable: Usable<'_>, by: Hashed) -> u32 {
+    let Hashed(hashed, bits, origin) = by;
+    let key = match hashed {
+        None => bits,
+        Some(_) if origin.key != NO_KEY => u64::from(origin.key),
+        Some(keys) => bits % keys,
+    };
+    let mut random = Keyed::new(bits ^ BALANCER);
+    balancer
+        .pick(now, usable, key, &mut || random.next_u64())
+        .unwrap_or(NONE)
+}
+
+fn zone(location: Location) -> u16 {
+    match location {
+        Location::Client(_) => unreachable!("an instance is no client"),
+        Location::Instance { zone, .. } => zone as u16,
+    }
+}
+
+/// Among how many keys a balancer that hashes spreads the requests that have none.
+fn hashed(config: &BalancerConfig) -> Option<u64> {
+    match config {
+        BalancerConfig::ConsistentHash { keys } | BalancerConfig::Maglev { keys, .. } => {
+            Some((*keys).max(1))
+        }
+        BalancerConfig::ZoneAware { within, .. } => hashed(within),
+        _ => None,
+    }
+}
+
+/// The same balancer for any number of keys: it is handed the keys of requests as they are.
+fn with_every_key(config: &BalancerConfig) -> BalancerConfig {
+    let mut config = config.clone();
+    let mut inner = &mut config;
+    while let BalancerConfig::ZoneAware { within, .. } = inner {
+        inner = within;
+    }
+    if let BalancerConfig::ConsistentHash { keys } | BalancerConfig::Maglev { keys, .. } = inner {
+        *keys = u64::MAX;
+    }
+    config
+}

@@ -1,0 +1,129 @@
+//! What stores hold: for each record (a table, and the key of a request) how often it was written.
+//!
+//! A store outlives its owner's crashes: what was written stays. It refuses to know what is in a
+//! record, and takes no time; what reading and writing cost is the handler's to compute.
+
+use std::collections::BTreeMap;
+
+/// A table, counted over all stores, and a key.
+pub(crate) type Record = (u32, u32);
+
+/// One run of a handler: the slot of its root strand, and the key that no other has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handler {
+    pub(crate) slot: u32,
+    pub(crate) key: u64,
+}
+
+/// All records, and what the handlers at work remember of them.
+#[derive(Debug, Default)]
+pub(crate) struct Stores {
+    /// Records that were never written have version 0, and are not here.
+    versions: BTreeMap<Record, u64>,
+    /// By slot of the handler.
+    seen: Vec<Seen>,
+}
+
+/// What one handler has read. A slot's next handler has another key, and begins anew: nobody need
+/// clear up.
+#[derive(Debug, Default)]
+struct Seen {
+    by: u64,
+    /// A handler has one key, so a table stands for its record.
+    tables: Vec<(u32, u64)>,
+}
+
+impl Stores {
+    /// Reads a record; the handler remembers its version.
+    pub(crate) fn read(&mut self, handler: Handler, record: Record) {
+        let version = self.version(record);
+        let seen = self.seen(handler);
+        match seen.iter_mut().find(|(table, _)| *table == record.0) {
+            Some((_, before)) => *before = version,
+            None => seen.push((record.0, version)),
+        }
+    }
+
+    /// Writes a record; `false` when it must be unchanged since the handler read it, and is not.
+    /// Who has not read it has nothing to compare, and writes.
+    pub(crate) fn write(&mut self, handler: Handler, record: Record, if_unchanged: bool) -> bool {
+        let version = self.version(record);
+        let seen = self.seen(handler);
+        let seen = seen.iter_mut().find(|(table, _)| *table == record.0);
+        if let Some((_, seen)) = seen {
+            if *seen == version {
+                // Its own write is not another's.
+                *seen += 1;
+            } else if if_unchanged {
+                return false;
+            }
+        }
+        self.versions.insert(record, version + 1);
+        true
+    }
+
+    fn version(&self, record: Record) -> u64 {
+        self.versions.get(&record).copied().unwrap_or(0)
+    }
+
+    fn seen(&mut self, handler: Handler) -> &mut Vec<(u32, u64)> {
+        let slot = handler.slot as usize;
+        if self.seen.len() <= slot {
+            self.seen.resize_with(slot + 1, Seen::default);
+        }
+        let seen = &mut self.seen[slot];
+        if seen.by != handler.key {
+            seen.by = handler.key;
+            seen.tables.clear();
+        }
+        &mut seen.tables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Handler = Handler { slot: 0, key: 7 };
+    const B: Handler = Handler { slot: 1, key: 8 };
+
+    #[test]
+    fn a_write_of_another_since_the_read_is_a_conflict() {
+        let mut stores = Stores::default();
+        stores.read(A, (0, 5));
+        stores.read(B, (0, 5));
+        assert!(stores.write(A, (0, 5), true));
+        assert!(!stores.write(B, (0, 5), true));
+        // Whoever reads again may write.
+        stores.read(B, (0, 5));
+        assert!(stores.write(B, (0, 5), true));
+    }
+
+    #[test]
+    fn other_tables_keys_and_ones_own_writes_are_no_conflict() {
+        let mut stores = Stores::default();
+        stores.read(A, (0, 5));
+        assert!(stores.write(B, (0, 6), false));
+        assert!(stores.write(B, (1, 5), false));
+        assert!(stores.write(A, (0, 5), true));
+        assert!(stores.write(A, (0, 5), true));
+    }
+
+    #[test]
+    fn a_write_without_a_condition_does_not_hide_that_of_another() {
+        let mut stores = Stores::default();
+        stores.read(A, (0, 5));
+        assert!(stores.write(B, (0, 5), false));
+        assert!(stores.write(A, (0, 5), false));
+        assert!(!stores.write(A, (0, 5), true));
+    }
+
+    #[test]
+    fn the_next_handler_in_a_slot_has_read_nothing() {
+        let mut stores = Stores::default();
+        stores.read(A, (0, 0));
+        assert!(stores.write(B, (0, 0), false));
+        let next = Handler { slot: 0, key: 9 };
+        assert!(stores.write(next, (0, 0), true));
+    }
+}
