@@ -42,9 +42,10 @@ pub trait Classify<Request, Response, Error> {
     }
 
     /// The instance that the next attempt goes to, below the number of instances that the layer was
-    /// built for; any other number says that there is none. The draws are the attempt's own.
-    /// Asked once for each attempt; not at all where the layer was built for one instance.
-    fn pick(&self, _request: &Request, _draws: &mut Draws) -> u32 {
+    /// built for; any other number says that there is none. `taken` are those at which other attempts
+    /// of the call are out: a hedge's copy is better sent elsewhere. Asked once for each attempt, and
+    /// not at all where the layer was built for one instance.
+    fn pick(&self, _request: &Request, _taken: &[u32], _draws: &mut Draws) -> u32 {
         0
     }
 

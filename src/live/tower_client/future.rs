@@ -19,9 +19,16 @@ pub struct ResponseFuture<S: Service<Request>, C, Request> {
     service: S,
     request: Request,
     state: State,
-    attempts: Vec<(Attempt, Running<S, Request>)>,
-    /// How the last attempt that was heard of ended.
-    last: Option<(Outcome, Answer<S, Request>)>,
+    attempts: Vec<Out<S, Request>>,
+    /// How attempts have ended, the last one of each outcome, in their order.
+    heard: Vec<(Outcome, Answer<S, Request>)>,
+}
+
+/// An attempt that is out.
+struct Out<S: Service<Request>, Request> {
+    attempt: Attempt,
+    instance: u32,
+    running: Running<S, Request>,
 }
 
 type Running<S, Request> = Pin<Box<Oneshot<S, Request>>>;
@@ -44,7 +51,8 @@ struct Call {
     timers: Timers,
     draws: Draws,
     picks: Draws,
-    instance: Option<u32>,
+    /// The attempts that are to be sent, and where to if the pipeline knows.
+    targets: Vec<(Attempt, Option<u32>)>,
     out: Actions,
 }
 
@@ -72,7 +80,7 @@ where
             request,
             state: State::New,
             attempts: Vec::new(),
-            last: None,
+            heard: Vec::new(),
         }
     }
 
@@ -84,16 +92,26 @@ where
         let State::Running(call) = &mut self.state else {
             return None;
         };
-        call.say(&self.shared, &self.request, self.last.as_ref(), word);
+        let mut taken = self.attempts.iter().map(|out| out.instance).collect();
+        let answer = self.heard.last().map(|(_, answer)| answer);
+        call.say(&self.shared, &self.request, answer, &mut taken, word);
         let mut finished = None;
         for n in 0..call.out.len() {
             match call.out.as_slice()[n] {
                 Action::Send(attempt) => {
-                    let request = call.prepare(&self.shared, &self.request, attempt);
-                    let running = Box::pin(self.service.clone().oneshot(request));
-                    self.attempts.push((attempt, running));
+                    let instance = call.target(attempt).unwrap_or_else(|| {
+                        self.shared.pick(&self.request, &mut taken, &mut call.picks)
+                    });
+                    let mut request = self.request.clone();
+                    let classify = &self.shared.classify;
+                    classify.prepare(&mut request, attempt, instance);
+                    self.attempts.push(Out {
+                        attempt,
+                        instance,
+                        running: Box::pin(self.service.clone().oneshot(request)),
+                    });
                 }
-                Action::Cancel(attempt) => self.attempts.retain(|(other, _)| *other != attempt),
+                Action::Cancel(attempt) => self.attempts.retain(|out| out.attempt != attempt),
                 Action::SetTimer(id, at) => call.timers.set(id, at),
                 Action::CancelTimer(id) => call.timers.cancel(id),
                 // Rung already.
@@ -108,25 +126,25 @@ where
         finished
     }
 
-    /// The next thing that has happened to the call.
+    /// The next thing that has happened to the call. Attempts are asked first: an answer that is
+    /// there when its time is up counts.
     fn next_word(&mut self, cx: &mut Context<'_>) -> Poll<Word> {
         let call = match &mut self.state {
             State::New => return Poll::Ready(Word::Start),
             State::Running(call) => call,
             State::Done => panic!("polled after it was ready"),
         };
-        if call.bell.rang(cx.waker()) {
-            return Poll::Ready(Word::Woken);
-        }
         for n in 0..self.attempts.len() {
-            let (attempt, running) = &mut self.attempts[n];
-            if let Poll::Ready(answer) = running.as_mut().poll(cx) {
-                let attempt = *attempt;
-                self.attempts.remove(n);
+            if let Poll::Ready(answer) = self.attempts[n].running.as_mut().poll(cx) {
+                let Out { attempt, .. } = self.attempts.remove(n);
                 let outcome = self.shared.classify.outcome(&answer);
-                self.last = Some((outcome, answer));
+                self.heard.retain(|(other, _)| *other != outcome);
+                self.heard.push((outcome, answer));
                 return Poll::Ready(Word::Ended(attempt, outcome));
             }
+        }
+        if call.bell.rang(cx.waker()) {
+            return Poll::Ready(Word::Woken);
         }
         let (id, at) = ready!(call.timers.poll(cx));
         Poll::Ready(Word::Due(id, at))
@@ -134,12 +152,11 @@ where
 
     /// What the caller gets.
     fn answer(&mut self, outcome: Outcome) -> Result<S::Response, Error<S::Error>> {
-        let last = self.last.take();
-        match last {
-            Some((had, answer)) if had == outcome => return answer.map_err(Error::Inner),
-            _ => {}
+        let mut heard = std::mem::take(&mut self.heard);
+        if let Some(n) = heard.iter().position(|(had, _)| *had == outcome) {
+            return heard.remove(n).1.map_err(Error::Inner);
         }
-        let last = last.map(|(_, answer)| answer);
+        let last = heard.pop().map(|(_, answer)| answer);
         match outcome {
             Outcome::Degraded => (self.shared.classify)
                 .fallback(&self.request, last.as_ref())
@@ -164,54 +181,47 @@ impl Call {
             timers: Timers::new(shared.origin),
             draws: Draws::new(shared.seed, entry.number),
             picks: Draws::of_picks(shared.seed, entry.number),
-            instance: None,
+            targets: Vec::new(),
             out: Actions::new(),
         }
     }
 
+    /// Tells the pipeline something; what it says is in `out`.
     fn say<C, Request, T, E>(
         &mut self,
         shared: &Shared<C>,
         request: &Request,
-        last: Option<&(Outcome, Result<T, E>)>,
+        answer: Option<&Result<T, E>>,
+        taken: &mut Vec<u32>,
         word: Word,
     ) where
         C: Classify<Request, T, E>,
     {
-        let token = self.token;
-        let frames = &mut self.frames;
-        let ended = matches!(word, Word::Ended(..));
+        let (token, frames, targets) = (self.token, &mut self.frames, &mut self.targets);
         let env = &mut Asked {
             shared,
             request,
-            answer: last.filter(|_| ended).map(|(_, answer)| answer),
+            answer: answer.filter(|_| matches!(word, Word::Ended(..))),
             draws: &mut self.draws,
             picks: &mut self.picks,
-            instance: &mut self.instance,
+            taken,
         };
+        targets.clear();
         let now = shared.decide(token, &mut self.out, false, |pipeline, now, out| {
             tell(pipeline, now, token, frames, word, env, out);
+            for action in &*out {
+                if let Action::Send(attempt) = action {
+                    targets.push((attempt, pipeline.target(frames, attempt)));
+                }
+            }
         });
         shared.tell(now, self.number, &self.out);
     }
 
-    /// The request of an attempt, addressed.
-    fn prepare<C, Request, T, E>(
-        &mut self,
-        shared: &Shared<C>,
-        request: &Request,
-        attempt: Attempt,
-    ) -> Request
-    where
-        C: Classify<Request, T, E>,
-        Request: Clone,
-    {
-        let instance = self.instance.take().unwrap_or_else(|| {
-            Asked::<C, Request, Result<T, E>>::pick::<T, E>(shared, request, &mut self.picks)
-        });
-        let mut request = request.clone();
-        shared.classify.prepare(&mut request, attempt, instance);
-        request
+    /// The instance that the pipeline knows an attempt to go to.
+    fn target(&self, attempt: Attempt) -> Option<u32> {
+        let known = self.targets.iter().find(|(other, _)| *other == attempt);
+        known.and_then(|(_, target)| *target)
     }
 }
 

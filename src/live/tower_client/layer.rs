@@ -4,8 +4,8 @@ use super::service::Policy;
 use super::shared::{Observer, Shared};
 use crate::Sampler;
 use crate::random::entropy;
+use policy::Pipeline;
 use policy::config::{LayerConfig, PolicyConfig, Span};
-use policy::{Pipeline, TimerId};
 use std::fmt;
 use std::sync::Arc;
 use tower::Layer;
@@ -29,15 +29,23 @@ pub struct Builder {
 }
 
 /// Why a configuration cannot run here.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// A timeout is drawn from a distribution, and nobody has said how.
     #[error("a timeout is drawn from distribution {0}, and there is no sampler")]
     NoSampler(u32),
-    /// A pipeline has at most 255 layers.
-    #[error("{0} layers are more than 255")]
-    Layers(usize),
+    /// There is no such pipeline ([`PolicyConfig::slots`]).
+    #[error("there are two hedges, or too many layers")]
+    Layers,
+    /// A layer of somebody else cannot do what is set.
+    #[error("`{implementation}` refuses this: {why}")]
+    Refused {
+        /// The name of the implementation.
+        implementation: String,
+        /// Its words.
+        why: String,
+    },
     /// There must be an instance to call.
     #[error("there are no instances to call")]
     NoInstances,
@@ -95,13 +103,22 @@ impl Builder {
         if self.instances == 0 {
             return Err(BuildError::NoInstances);
         }
-        let layers = &self.config.layers;
-        if layers.len() > usize::from(TimerId::MAX) {
-            return Err(BuildError::Layers(layers.len()));
+        if self.config.slots().is_none() {
+            return Err(BuildError::Layers);
         }
-        for layer in layers {
-            if let (LayerConfig::Timeout(Span::Sampled(source)), None) = (layer, &self.sampler) {
-                return Err(BuildError::NoSampler(*source));
+        for layer in &self.config.layers {
+            match layer {
+                LayerConfig::Timeout(Span::Sampled(source)) if self.sampler.is_none() => {
+                    return Err(BuildError::NoSampler(*source));
+                }
+                LayerConfig::Custom(custom) => {
+                    let refused = |why| BuildError::Refused {
+                        implementation: custom.maker.name().to_owned(),
+                        why,
+                    };
+                    custom.maker.make(custom).map_err(refused)?;
+                }
+                _ => {}
             }
         }
         Ok(PolicyLayer {

@@ -197,20 +197,27 @@ pub(crate) struct Asked<'a, C, Request, Answer> {
     pub(crate) draws: &'a mut Draws,
     /// From which instances are picked.
     pub(crate) picks: &'a mut Draws,
-    /// The instance of the attempt being prepared.
-    pub(crate) instance: &'a mut Option<u32>,
+    /// Where attempts of the call are out, or are about to be.
+    pub(crate) taken: &'a mut Vec<u32>,
 }
 
-impl<C, Request, Answer> Asked<'_, C, Request, Answer> {
+impl<C> Shared<C> {
     /// Picks the instance of the next attempt.
-    pub(crate) fn pick<T, E>(shared: &Shared<C>, request: &Request, picks: &mut Draws) -> u32
+    pub(crate) fn pick<Request, T, E>(
+        &self,
+        request: &Request,
+        taken: &mut Vec<u32>,
+        picks: &mut Draws,
+    ) -> u32
     where
         C: Classify<Request, T, E>,
     {
-        match shared.instances {
+        let instance = match self.instances {
             1 => 0,
-            _ => shared.classify.pick(request, picks),
-        }
+            _ => self.classify.pick(request, taken, picks),
+        };
+        taken.push(instance);
+        instance
     }
 }
 
@@ -231,9 +238,7 @@ where
     }
 
     fn target(&mut self) -> u32 {
-        let instance = Self::pick::<T, E>(self.shared, self.request, self.picks);
-        *self.instance = Some(instance);
-        instance
+        self.shared.pick(self.request, self.taken, self.picks)
     }
 
     fn key(&mut self) -> u64 {

@@ -21,7 +21,6 @@ pub(crate) fn replay(trace: &Trace, config: &PolicyConfig, tick: Duration) -> Lo
             draws: Draws::new(trace.seed, number),
             picks: Draws::of_picks(trace.seed, number),
             key: arrival.key,
-            instance: None,
             out: BTreeMap::new(),
             timers: BTreeMap::new(),
             over: false,
@@ -62,9 +61,9 @@ struct Call {
     draws: Draws,
     picks: Draws,
     key: u64,
-    instance: Option<u32>,
-    /// What is awaited, by the number of its event: all others are stale.
-    out: BTreeMap<Attempt, u64>,
+    /// What is awaited, by the number of its event: all others are stale. Of an attempt also its
+    /// instance.
+    out: BTreeMap<Attempt, (u64, u32)>,
     timers: BTreeMap<TimerId, u64>,
     over: bool,
 }
@@ -85,7 +84,7 @@ struct Asked<'a> {
     trace: &'a Trace,
     draws: &'a mut Draws,
     picks: &'a mut Draws,
-    instance: &'a mut Option<u32>,
+    taken: &'a mut Vec<u32>,
     key: u64,
     pushback: Pushback,
 }
@@ -98,8 +97,8 @@ impl Env for Asked<'_> {
         Trace::sample(source, self.draws)
     }
     fn target(&mut self) -> u32 {
-        let instance = self.trace.pick(self.picks);
-        *self.instance = Some(instance);
+        let instance = self.trace.pick(self.taken, self.picks);
+        self.taken.push(instance);
         instance
     }
     fn key(&mut self) -> u64 {
@@ -145,7 +144,10 @@ impl Driver<'_> {
         match event {
             Event::Arrives => true,
             Event::Leaves => !call.over,
-            Event::Ends(attempt) => call.out.get(&attempt) == Some(&number),
+            Event::Ends(attempt) => call
+                .out
+                .get(&attempt)
+                .is_some_and(|(known, _)| *known == number),
             Event::Due(timer) => call.timers.get(&timer) == Some(&number),
         }
     }
@@ -196,11 +198,12 @@ impl Driver<'_> {
         word: impl FnOnce(&mut Pipeline, Instant, Token, &mut [Frame], &mut Asked<'_>, &mut Actions),
     ) {
         let call = &mut self.calls[token as usize];
+        let mut taken = call.out.values().map(|(_, instance)| *instance).collect();
         let mut env = Asked {
             trace: self.trace,
             draws: &mut call.draws,
             picks: &mut call.picks,
-            instance: &mut call.instance,
+            taken: &mut taken,
             key: call.key,
             pushback,
         };
@@ -221,23 +224,34 @@ impl Driver<'_> {
                     .entry(self.now, token.into(), What::Decided(action));
             }
         }
-        for action in &out {
-            self.follow(token, action);
+        for (n, action) in out.iter().enumerate() {
+            self.follow(token, action, &mut taken);
+            // What is cancelled in the same breath never reaches the callee.
+            if let Action::Send(attempt) = action
+                && !out.as_slice()[n..].contains(&Action::Cancel(attempt))
+            {
+                let (_, instance) = self.calls[token as usize].out[&attempt];
+                let sent = What::Sent(attempt, instance);
+                self.log.entry(self.now, token.into(), sent);
+            }
         }
     }
 
-    fn follow(&mut self, token: Token, action: Action) {
+    fn follow(&mut self, token: Token, action: Action, taken: &mut Vec<u32>) {
         let call = &mut self.calls[token as usize];
         match action {
             Action::Send(attempt) => {
-                let instance =
-                    (call.instance.take()).unwrap_or_else(|| self.trace.pick(&mut call.picks));
-                let sent = What::Sent(attempt, instance);
-                self.log.entry(self.now, token.into(), sent);
+                let known = self.pipeline.target(&call.frames, attempt);
+                let instance = known.unwrap_or_else(|| {
+                    let instance = self.trace.pick(taken, &mut call.picks);
+                    taken.push(instance);
+                    instance
+                });
                 let after = self.trace.attempt(token.into(), attempt).after_ms;
                 let at = self.now + Duration::from_millis(after);
                 let number = self.schedule(at, token, Event::Ends(attempt));
-                self.calls[token as usize].out.insert(attempt, number);
+                let out = &mut self.calls[token as usize].out;
+                out.insert(attempt, (number, instance));
             }
             Action::SetTimer(timer, at) => {
                 let at = at.as_nanos().div_ceil(self.tick).saturating_mul(self.tick);

@@ -407,6 +407,45 @@ pub(crate) fn custom() -> impl Strategy<Value = LayerConfig> {
     }))
 }
 
+pub(crate) fn hedge() -> impl Strategy<Value = LayerConfig> {
+    let delay = prop_oneof![
+        Just(HedgeDelay::After(Duration::ZERO)),
+        span().prop_map(HedgeDelay::After),
+        (0.5..0.99f64, span())
+            .prop_map(|(quantile, initial)| HedgeDelay::Quantile { quantile, initial }),
+        Just(HedgeDelay::OnFailure),
+    ];
+    let all_failed = prop::sample::select(vec![AllFailed::Last, AllFailed::First]);
+    (
+        1u32..5,
+        delay,
+        outcomes(),
+        all_failed,
+        any::<bool>(),
+        budget(),
+    )
+        .prop_map(
+            |(attempts, delay, hedge_on, all_failed, heed_pushback, budget)| {
+                LayerConfig::Hedge(HedgeConfig {
+                    attempts,
+                    delay,
+                    hedge_on,
+                    all_failed,
+                    heed_pushback,
+                    budget,
+                })
+            },
+        )
+}
+
+/// Layers with a hedge somewhere among them.
+pub(crate) fn hedged_stack() -> impl Strategy<Value = Vec<LayerConfig>> {
+    let some = || proptest::collection::vec(any_layer(), 0..3);
+    (some(), hedge(), some()).prop_map(|(outside, hedge, inside)| {
+        outside.into_iter().chain([hedge]).chain(inside).collect()
+    })
+}
+
 /// Layers of other crates, beside which a trace means what it means to them.
 pub(crate) fn third_party() -> impl Strategy<Value = LayerConfig> {
     let registry = adapters::registry();
@@ -465,8 +504,8 @@ pub(crate) fn third_party() -> impl Strategy<Value = LayerConfig> {
     ])
 }
 
-/// Any of them.
-pub(crate) fn any() -> impl Strategy<Value = LayerConfig> {
+/// Any of them, but a hedge: there is at most one in a stack.
+pub(crate) fn any_layer() -> impl Strategy<Value = LayerConfig> {
     prop_oneof![
         1 => fallback(),
         3 => retry(),

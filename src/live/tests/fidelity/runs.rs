@@ -128,13 +128,23 @@ every_policy! {
     a_concurrency_limit: policies::concurrency_limit();
     a_client_throttle: policies::client_throttle();
     a_timeout: policies::timeout();
+    a_hedge: policies::hedge();
     a_layer_of_somebody_else: policies::custom();
     a_layer_of_another_crate: policies::third_party();
 }
 
 #[test]
 fn any_stack_of_them() {
-    compare(500, MS, proptest::collection::vec(policies::any(), 2..6));
+    compare(
+        500,
+        MS,
+        proptest::collection::vec(policies::any_layer(), 2..6),
+    );
+}
+
+#[test]
+fn any_stack_with_a_hedge() {
+    compare(500, MS, policies::hedged_stack());
 }
 
 /// Nothing is rounded where every span is a whole number of milliseconds.

@@ -83,14 +83,17 @@ impl Trace {
         }
     }
 
-    /// The instance that the next attempt of a call goes to; now and then there is none.
-    pub(crate) fn pick(&self, draws: &mut Draws) -> u32 {
-        match self.instances {
-            1 => 0,
-            many => match (draws.next() % u64::from(many + 1)) as u32 {
-                none if none == many => u32::MAX,
-                instance => instance,
-            },
+    /// The instance that the next attempt of a call goes to, not one of those taken if it can be;
+    /// now and then there is none.
+    pub(crate) fn pick(&self, taken: &[u32], draws: &mut Draws) -> u32 {
+        if self.instances == 1 {
+            return 0;
+        }
+        let free: Vec<u32> = (0..self.instances).filter(|n| !taken.contains(n)).collect();
+        match draws.next() % 8 {
+            0 => u32::MAX,
+            _ if free.is_empty() => taken[0],
+            n => free[n as usize % free.len()],
         }
     }
 

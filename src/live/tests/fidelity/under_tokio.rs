@@ -49,8 +49,8 @@ impl Classify<Request, Ended, Ended> for Recorded {
     fn key(&self, request: &Request) -> u64 {
         request.key
     }
-    fn pick(&self, _: &Request, draws: &mut Draws) -> u32 {
-        self.0.pick(draws)
+    fn pick(&self, _: &Request, taken: &[u32], draws: &mut Draws) -> u32 {
+        self.0.pick(taken, draws)
     }
     fn prepare(&self, request: &mut Request, attempt: Attempt, instance: u32) {
         request.attempt = attempt;
