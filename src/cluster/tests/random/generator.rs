@@ -100,9 +100,18 @@ impl Generator<'_> {
         self.services_shape();
         self.policies();
         self.network();
+        self.stores();
         self.services();
         self.workloads();
         self.faults();
+    }
+
+    /// One for each service, which owns it.
+    fn stores(&mut self) {
+        line!(self, "stores:");
+        for service in 0..self.shape.services.len() {
+            line!(self, "  st{service}: {{owner: s{service}}}");
+        }
     }
 
     fn zones(&mut self) {
@@ -237,8 +246,12 @@ impl Generator<'_> {
                 "{peak_ewma: {decay: 50ms}}",
                 "{consistent_hash: {keys: 10}}",
                 "{weighted: [1, 2, 0, 1]}",
+                "{maglev: {keys: 10, table_size: 13}}",
+                "{zone_aware: {min_cluster_size: 1}}",
+                "{zone_aware: {min_cluster_size: 1, within: {consistent_hash: {}}}}",
             ]);
             line!(self, "    balancer: {balancer}");
+            self.door();
             if self.choices.chance(3) {
                 let startup = self.distribution();
                 line!(self, "    startup: {startup}");
@@ -248,6 +261,61 @@ impl Generator<'_> {
                 let steps = self.steps(service, 0);
                 line!(self, "      e{endpoint}: {steps}");
             }
+        }
+    }
+
+    /// Ejection, admission and degradation.
+    fn door(&mut self) {
+        if self.choices.chance(3) {
+            let (row, share) = (1 + self.choices.below(3), self.choices.of(&["1", "50%"]));
+            let (interval, time) = (self.positive(), self.positive());
+            let rates = self.choices.of(&[
+                "success_rate: none",
+                "success_rate: {factor: 0.5, minimum_hosts: 2, request_volume: 2}",
+                "success_rate: none, failure_percentage: 50%",
+            ]);
+            line!(
+                self,
+                "    outlier_ejection: {{consecutive: {row}, interval: {interval}, \
+                 base_ejection_time: {time}, max_ejection: {share}, {rates}}}"
+            );
+        }
+        if self.choices.chance(3) {
+            let layers: Vec<_> = (0..1 + self.choices.below(3))
+                .map(|_| self.admission())
+                .collect();
+            line!(self, "    admission: [{}]", layers.join(", "));
+        }
+        if self.choices.chance(3) {
+            let bound = match self.choices.below(2) {
+                0 => format!("queue_length: {}", self.choices.below(3)),
+                _ => format!("queue_wait: {}", self.span()),
+            };
+            let after = self.span();
+            line!(self, "    degrade: {{{bound}, recover_after: {after}}}");
+        }
+    }
+
+    fn admission(&mut self) -> String {
+        match self.choices.below(8) {
+            0..3 => format!(
+                "concurrency_limit: {{fixed: {}}}",
+                1 + self.choices.below(4)
+            ),
+            3 => "concurrency_limit: {gradient: {}}".into(),
+            4 => "concurrency_limit: {vegas: {}}".into(),
+            5 => {
+                let (rate, keys) = (self.rate(true), 1 + self.choices.below(3));
+                format!("rate_limit: {{token_bucket: {{rate: {rate}, burst: 2}}, keys: {keys}}}")
+            }
+            6 => {
+                let (wait, window) = (self.positive(), self.positive());
+                format!(
+                    "priority_shedding: {{queue_wait: {wait}, window: {window}, \
+                     window_requests: 10, user_levels: 4}}"
+                )
+            }
+            _ => format!("admission_control: {{window: {}}}", self.positive()),
         }
     }
 

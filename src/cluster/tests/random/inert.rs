@@ -14,7 +14,7 @@ use stormglass_cluster::{EdgeId, Observer, Reason, Tick, World};
 /// Speaks of an outcome that there never is.
 fn inert() -> LayerConfig {
     LayerConfig::Fallback(FallbackConfig {
-        on: [Outcome::Conflict].into_iter().collect(),
+        on: [Outcome::Aborted].into_iter().collect(),
     })
 }
 
@@ -88,6 +88,8 @@ enum Fact {
     Queue(usize, u32),
     Busy(usize, u32),
     Wasted(usize, Duration),
+    Skipped(usize),
+    Ejected(usize, u32, u32),
 }
 
 impl Observer for Facts {
@@ -126,6 +128,12 @@ impl Observer for Facts {
     }
     fn wasted(&mut self, now: Instant, service: usize, time: Duration) {
         self.0.push((now, Fact::Wasted(service, time)));
+    }
+    fn skipped(&mut self, now: Instant, service: usize) {
+        self.0.push((now, Fact::Skipped(service)));
+    }
+    fn ejected(&mut self, now: Instant, service: usize, before: u32, after: u32) {
+        self.0.push((now, Fact::Ejected(service, before, after)));
     }
 }
 

@@ -37,6 +37,10 @@ pub(crate) struct Service {
     most_busy: u32,
     pub(crate) queued: u32,
     pub(crate) busy: u32,
+    degrades: bool,
+    /// Instances that callers leave out, each counted for each, and how many there may be.
+    ejected: i64,
+    most_ejected: i64,
     arrived: u64,
     served: u64,
     completed: u64,
@@ -55,6 +59,9 @@ impl Service {
 
 impl Ledger {
     pub(crate) fn new(model: &Model, edges: usize) -> Self {
+        // At most every instance and client of everybody leaves out every instance.
+        let callers = model.services.iter().map(|s| i64::from(s.instances));
+        let callers = callers.sum::<i64>() + model.workloads.len() as i64;
         let service = |service: &model::Service| {
             // Requests of an asynchronous handler come back to the queue, which then can not
             // refuse them.
@@ -70,6 +77,12 @@ impl Ledger {
                 most_busy: at_once * service.instances,
                 queued: 0,
                 busy: 0,
+                degrades: service.degrade.is_some(),
+                ejected: 0,
+                most_ejected: match service.outlier_ejection {
+                    Some(_) if service.instances > 1 => callers * i64::from(service.instances),
+                    _ => 0,
+                },
                 arrived: 0,
                 served: 0,
                 completed: 0,
@@ -224,6 +237,22 @@ impl Observer for Ledger {
         let sum = *sum;
         self.expect(sum.0 >= 0 && sum.1 >= 0, || {
             format!("edge {edge} has {sum:?} breakers")
+        });
+    }
+
+    fn skipped(&mut self, now: Instant, service: usize) {
+        self.at(now);
+        let degrades = self.services[service].degrades;
+        self.expect(degrades, || format!("service {service} never degrades"));
+    }
+
+    fn ejected(&mut self, now: Instant, service: usize, before: u32, after: u32) {
+        self.at(now);
+        let of = &mut self.services[service];
+        of.ejected += i64::from(after) - i64::from(before);
+        let (ejected, most) = (of.ejected, of.most_ejected);
+        self.expect(before != after && (0..=most).contains(&ejected), || {
+            format!("{ejected} of {most} instances of service {service} are left out")
         });
     }
 

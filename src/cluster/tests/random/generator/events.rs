@@ -10,10 +10,13 @@ impl Generator<'_> {
             let service = self.choices.below(self.shape.services.len());
             let endpoint = self.choices.below(self.shape.services[service].1);
             let (policy, priority) = (self.policy(), self.choices.below(3));
+            let keys = self
+                .choices
+                .of(&["", "keys: {count: 1}, ", "keys: {count: 5, zipf: 1}, "]);
             let source = self.source();
             line!(
                 self,
-                "  w{workload}: {{target: s{service}.e{endpoint}{policy}, priority: {priority}, {source}}}"
+                "  w{workload}: {{target: s{service}.e{endpoint}{policy}, priority: {priority}, {keys}{source}}}"
             );
         }
     }

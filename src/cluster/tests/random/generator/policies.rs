@@ -10,13 +10,18 @@ impl Generator<'_> {
             line!(self, "policies:");
         }
         for policy in 0..self.shape.policies {
-            let layers: Vec<_> = (0..self.choices.below(5)).map(|_| self.layer()).collect();
+            let mut layers: Vec<_> = (0..self.choices.below(5)).map(|_| self.layer()).collect();
+            // At most one in a policy.
+            if self.choices.chance(3) {
+                let at = self.choices.below(layers.len() + 1);
+                layers.insert(at, self.hedge());
+            }
             line!(self, "  p{policy}: [{}]", layers.join(", "));
         }
     }
 
     pub(super) fn layer(&mut self) -> String {
-        match self.choices.below(6) {
+        match self.choices.below(8) {
             0 => format!("timeout: {}", self.moving()),
             1 => self.retry(),
             2 => self.breaker(),
@@ -29,6 +34,11 @@ impl Generator<'_> {
                      max_wait: {wait}, scope: {scope}}}"
                 )
             }
+            5 => {
+                let (limit, scope) = (1 + self.choices.below(4), self.scope());
+                format!("concurrency_limit: {{fixed: {limit}, scope: {scope}}}")
+            }
+            6 => format!("client_throttle: {{k: 1, window: {}}}", self.positive()),
             _ => {
                 let on = self.failures();
                 format!("fallback: {{on: {on}}}")
@@ -52,11 +62,23 @@ impl Generator<'_> {
             2 => ", budget: {ratio: 20%, min_per_second: 1}",
             _ => ", budget: {tokens: {capacity: 10, cost: 5, refund: 1}}",
         };
+        let heed = self.choices.of(&["", ", heed: replace"]);
         let on = self.failures();
         format!(
             "retry: {{attempts: {attempts}, backoff: {backoff}, jitter: {jitter}, \
-             retry_on: {on}{budget}}}"
+             retry_on: {on}{budget}{heed}}}"
         )
+    }
+
+    pub(super) fn hedge(&mut self) -> String {
+        let attempts = 1 + self.choices.below(3);
+        let delay = match self.choices.below(4) {
+            0 => "on_failure".into(),
+            1 => format!("{{quantile: 50%, initial: {}}}", self.span()),
+            _ => self.span().to_owned(),
+        };
+        let on = self.failures();
+        format!("hedge: {{attempts: {attempts}, delay: {delay}, hedge_on: {on}}}")
     }
 
     pub(super) fn failures(&mut self) -> &'static str {

@@ -12,13 +12,25 @@ impl Generator<'_> {
     }
 
     pub(super) fn step(&mut self, service: usize, depth: u32) -> String {
-        let kinds = if depth < 3 { 10 } else { 6 };
+        let kinds = if depth < 3 { 12 } else { 8 };
         match self.choices.below(kinds) {
             0 | 1 => format!("{{compute: {}}}", self.distribution()),
             2 => format!("{{wait: {}}}", self.distribution()),
             3 | 4 => self.call(service),
             5 => format!("{{fail: {}}}", self.choices.of(&["10%", "0", "1"])),
-            6 | 7 => {
+            6 => {
+                let store = self.choices.below(self.shape.services.len());
+                format!("{{read: st{store}.t}}")
+            }
+            7 if self.choices.chance(2) => format!("{{write: st{service}.t}}"),
+            7 => {
+                let (table, wait) = (format!("st{service}.t"), self.distribution());
+                format!(
+                    "{{parallel: [[{{read: {table}}}, {{wait: {wait}}}, \
+                     {{write: {table}, if_unchanged: true}}]]}}"
+                )
+            }
+            8 | 9 => {
                 let branches = 1 + self.choices.below(3);
                 let require = 1 + self.choices.below(branches);
                 let branches: Vec<_> = (0..branches)
@@ -29,7 +41,7 @@ impl Generator<'_> {
                     branches.join(", ")
                 )
             }
-            8 => {
+            10 => {
                 let weights = ["1", "0", "3"];
                 let alternatives: Vec<_> = (0..self.choices.below(3))
                     .map(|_| {
@@ -62,7 +74,8 @@ impl Generator<'_> {
         };
         let endpoint = self.choices.below(self.shape.services[target].1);
         let policy = self.policy();
-        let call = format!("{{call: s{target}.e{endpoint}{policy}}}");
+        let optional = self.choices.of(&["", "", ", optional: true"]);
+        let call = format!("{{call: s{target}.e{endpoint}{policy}{optional}}}");
         if anywhere {
             let out = 1 + self.choices.below(4);
             format!("{{choose: [{{weight: {out}, steps: []}}, {{weight: 1, steps: [{call}]}}]}}")
