@@ -233,7 +233,15 @@ fn sections(text: &str) -> Vec<(String, String)> {
 fn with_example(model: &str, example: &str) -> String {
     let mut sections_of_all = sections(model);
     for (key, lines) in sections(example) {
-        let adds = ["zones", "policies", "services", "stores", "workloads", "faults"].contains(&&*key);
+        let adds = [
+            "zones",
+            "policies",
+            "services",
+            "stores",
+            "workloads",
+            "faults",
+        ]
+        .contains(&&*key);
         match sections_of_all.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) if adds => {
                 known.push_str(lines.split_once('\n').map_or("", |(_, body)| body));

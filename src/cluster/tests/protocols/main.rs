@@ -26,7 +26,7 @@ const BACKOFFS: [(&str, &str); 5] = [
 
 #[test]
 fn contention_with_ten_clients() {
-    contention(10, 400);
+    contention(10, 2000);
 }
 
 #[test]
@@ -79,14 +79,9 @@ fn hedged_fan_out() {
     let truth = find("hedge", |_| true);
     let mut off = Vec::new();
     let edge = "front->leaf.serve";
-    let policy = |name: &str| {
-        (
-            "services.front.endpoints.ask.0.parallel.0.0.policy",
-            name.into(),
-        )
-    };
-    let mut once = run("hedge", edge, &[policy("once")]);
-    let mut hedged = run("hedge", edge, &[policy("hedged")]);
+    let mut once = run("hedge", edge, &[]);
+    let hedge = "[{hedge: {attempts: 2, delay: 10ms}}]";
+    let mut hedged = run("hedge", edge, &[("policies.leaf", hedge.into())]);
     judge(
         &truth,
         0,
