@@ -15,7 +15,7 @@ use study::{Options, Progress};
 
 /// How much of a model is run: the storm that it was made for is in it, and less than 100 000
 /// requests.
-const DURATIONS: [(&str, &str); 7] = [
+const DURATIONS: [(&str, &str); 8] = [
     ("checkout", "330s"),
     ("mm1", "61s"),
     ("online_boutique", "30m"),
@@ -23,6 +23,7 @@ const DURATIONS: [(&str, &str); 7] = [
     ("sock_shop", "140s"),
     ("three_tier", "9s"),
     ("train_ticket", "8m"),
+    ("which_breaker", "190s"),
 ];
 
 fn models() -> PathBuf {
