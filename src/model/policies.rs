@@ -184,7 +184,7 @@ fn check_sizes(config: &PolicyConfig, at: Place, cx: &mut Reader<'_>) {
             format!("{copies} copies of what is inside the `hedge` make this policy too large"),
         )
         .help(format!(
-            "there may be {most} layers, each copy with one of its own and those inside"
+            "there may be {most} layers: each copy counts as one, and those inside once for each copy"
         ));
     }
 }

@@ -19,7 +19,8 @@ fn endpoints(endpoints: &str) -> Model {
          policies: {{thrice: [{{retry: {{attempts: 3}}}}], \
                      budgeted: [{{retry: {{attempts: 3, budget: {{ratio: 20%}}}}}}], \
                      mended: [{{fallback: {{}}}}], \
-                     short: [{{timeout: 2ms}}]}}\n\
+                     short: [{{timeout: 2ms}}], \
+                     hedged: [{{hedge: {{attempts: 3, delay: 2ms}}}}]}}\n\
          workloads: {{w: {{target: s.e, arrivals: {{poisson: {{rate: 10/s}}}}}}}}"
     ))
 }
@@ -145,6 +146,30 @@ fn policies_bound_and_repeat() {
 }
 
 #[test]
+fn a_handler_can_do_without_what_is_optional() {
+    // It fails half of the time, and what comes after it is done all the same.
+    takes(
+        "{call: s.bad, optional: true}, {compute: 8ms}",
+        8.0,
+        8.0,
+        1.0,
+    );
+    // It may be skipped.
+    takes("{call: s.slow, optional: true}", 5.0, 0.0, 1.0);
+}
+
+#[test]
+fn copies_fail_together() {
+    // Three copies of a coin; the first success is the answer.
+    takes(
+        "{call: s.bad, policy: hedged}, {compute: 8ms}",
+        7.0,
+        0.0,
+        0.875,
+    );
+}
+
+#[test]
 fn a_circle_that_ends_has_a_mean() {
     // Two rounds on average, 10000 on average; the least is one round.
     takes(
@@ -244,6 +269,22 @@ fn retries_of_what_fails_by_itself_are_counted() {
 }
 
 #[test]
+fn copies_that_are_sure_to_be_sent_are_counted() {
+    // b takes 20 ms: a second copy goes at 8 ms and a third at 16 ms; none later than the answer.
+    let calls = |delay: &str| {
+        let layer = format!("{{hedge: {{attempts: 5, delay: {delay}}}}}");
+        pair(&layer, "workers: 100", "workers: 100").0[1]
+    };
+    close(calls("8ms"), 600.0);
+    close(calls("20ms"), 200.0);
+    close(calls("0s"), 1000.0);
+    close(calls("{quantile: 90%, initial: 1s}"), 220.0);
+    close(calls("on_failure"), 200.0);
+    let budget = "{hedge: {attempts: 5, delay: 0s, budget: {ratio: 10%}}}";
+    close(pair(budget, "workers: 100", "workers: 100").0[1], 220.0);
+}
+
+#[test]
 fn a_circle_multiplies_rates() {
     let circle = "e: [{choose: [{weight: 3, steps: [{call: s.e}]}, {weight: 1, steps: []}]}]";
     all_close(&flow(&endpoints(circle)).0, &[40.0]);
@@ -294,6 +335,23 @@ fn limits_hold_requests_back() {
     // Both calls share the bucket of their instance; there are two of these.
     close(limited("service"), 30.0);
     close(limited("instance"), 120.0);
+    let rate = |limit: &str| pair(&format!("{{rate_limit: {{{limit}}}}}"), free, free).0[1];
+    close(rate("gcra: {rate: 15/s}"), 30.0);
+    close(rate("fixed_window: {limit: 30, window: 2s}"), 30.0);
+    close(rate("sliding_window: {limit: 30, window: 2s}"), 30.0);
+    close(rate("cycles: {limit: 3, period: 200ms}"), 30.0);
+    close(rate("leaky_bucket: {rate: 15/s, capacity: 9}"), 30.0);
+    // Nobody has keys, so that all share one state.
+    close(rate("gcra: {rate: 15/s}, keys: 4"), 30.0);
+    // At most twenty at a time for 20 ms each are no bound, one is.
+    close(
+        pair("{concurrency_limit: {fixed: 1}}", free, free).0[1],
+        100.0,
+    );
+    close(
+        pair("{concurrency_limit: {vegas: {}}}", free, free).0[1],
+        200.0,
+    );
     // Two at a time for 20 ms each.
     close(
         pair("{bulkhead: {max_concurrent: 1}}", free, free).0[1],
@@ -311,6 +369,25 @@ fn a_service_passes_on_what_it_can_do() {
     let (rates, used) = pair("{fallback: {}}", "workers: 1", "workers: 2");
     all_close(&used, &[2.5, 0.2]);
     all_close(&rates, &[100.0, 80.0]);
+}
+
+#[test]
+fn admission_holds_requests_back() {
+    let keyed = |admission: &str, keys: &str| {
+        let model = model(&format!(
+            "services: {{\
+             a: {{instances: 2, workers: 9, admission: {{rate_limit: {{{admission}}}}}, endpoints: {{e: [{{call: b.e}}]}}}}, \
+             b: {{workers: 9, endpoints: {{e: []}}}}}}\n\
+             workloads: {{w: {{target: a.e, {keys}arrivals: {{poisson: {{rate: 100/s}}}}}}}}"
+        ));
+        flow(&model).0
+    };
+    // Each of the two instances lets ten a second in, for each of three of the four keys.
+    all_close(&keyed("gcra: {rate: 10/s}", ""), &[100.0, 20.0]);
+    let keys = "keys: {count: 4}, ";
+    all_close(&keyed("gcra: {rate: 10/s}, keys: 3", keys), &[100.0, 60.0]);
+    all_close(&keyed("gcra: {rate: 10/s}, keys: 9", keys), &[100.0, 80.0]);
+    all_close(&keyed("gcra: {rate: 99/s}", keys), &[100.0, 100.0]);
 }
 
 #[test]

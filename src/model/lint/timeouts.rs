@@ -19,7 +19,9 @@ pub(super) fn too_short(graph: &Graph<'_>, answers: &Answers, out: &mut Warnings
             continue;
         };
         let attempt = answers.attempt[index];
-        if attempt.typical > limit.ns || attempt.least > limit.ns {
+        // The first of n copies of an exponential comes after an nth of its mean.
+        let first = attempt.least + (attempt.typical - attempt.least) / limit.copies;
+        if first > limit.ns || attempt.least > limit.ns {
             let key = (site.policy, Some(site.target));
             found.entry(key).or_default().push(index);
         }
@@ -168,6 +170,8 @@ fn others(sites: &[usize]) -> String {
 struct Limit {
     ns: f64,
     sampled: bool,
+    /// How many copies of what is inside there may be.
+    copies: f64,
     path: String,
 }
 
@@ -183,13 +187,24 @@ fn tightest(graph: &Graph<'_>, site: &Site) -> Option<Limit> {
     });
     let several = timeouts.clone().count() > 1;
     let (ns, sampled, index) = timeouts.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let inside = layers[index + 1..].iter();
+    let copies = inside.filter_map(|layer| match layer {
+        LayerConfig::Hedge(hedge) => Some(f64::from(hedge.attempts)),
+        _ => None,
+    });
+    let copies = copies.fold(1.0, f64::max);
     let index = if several {
         format!("{index}.")
     } else {
         String::new()
     };
     let path = format!("policies.{name}.{index}timeout");
-    Some(Limit { ns, sampled, path })
+    Some(Limit {
+        ns,
+        sampled,
+        copies,
+        path,
+    })
 }
 
 /// By endpoint: how long one of its calls, or of those made for it without a timeout, can last; and

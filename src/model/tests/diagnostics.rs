@@ -124,6 +124,29 @@ cases! {
     too_many_attempts: with("- timeout: 300ms", "- retry: {attempts: 100}");
     missing_file: with("exponential: {mean: 2ms}", "empirical: {file: t.csv, column: ms, unit: ms}");
 
+    // Policies.
+    preset_of_nobody: with("retry: {attempts: 3, backoff: 50ms}", "retry: {preset: aws_standart}\n    - circuit_breaker: {preset: histrix}");
+    neither_attempts_nor_preset: with("retry: {attempts: 3, backoff: 50ms}", "retry: {backoff: 50ms}\n    - hedge: {attempts: 2}");
+    two_algorithms: with("retry: {attempts: 3, backoff: 50ms}", "rate_limit: {token_bucket: {rate: 5/s}, gcra: {rate: 5/s}}\n    - concurrency_limit: {aimd: {}, vegas: {}}");
+    two_budgets: with("backoff: 50ms", "budget: {ratio: 20%, grpc: {max_tokens: 2000, token_ratio: 1}}");
+    two_hedges: with("retry: {attempts: 3, backoff: 50ms}", "hedge: {delay: 5ms}\n    - hedge: {delay: 1ms}");
+    hedges_and_retries_that_multiply: with("- timeout: 300ms", "- hedge: {delay: 5ms, attempts: 16}\n    - retry: {attempts: 9}");
+    hedge_with_too_many_layers: with("- timeout: 300ms", format!("- hedge: {{delay: 5ms, attempts: 16}}\n{}", "    - timeout: 300ms\n".repeat(15)).trim_end());
+    probes_beyond_half_open: with("retry: {attempts: 3, backoff: 50ms}", "circuit_breaker: {preset: hystrix, half_open_minimum: 3}");
+    implementation_that_is_not_there: with("retry: {attempts: 3, backoff: 50ms}", "circuit_breaker: {implementation: failsafe, with: {window: [5]}}");
+    log_of_too_many: with("retry: {attempts: 3, backoff: 50ms}", "rate_limit: {sliding_window: {limit: 20000, window: 1m}, keys: 1000}");
+    limits_out_of_order: with("retry: {attempts: 3, backoff: 50ms}", "concurrency_limit: {aimd: {initial: 10, backoff: 10%}}\n    - concurrency_limit: {vegas: {alpha: 5, beta: 4}}");
+
+    // Services, their stores and keys.
+    admission_of_a_wrong_kind: with("    workers: 4\n", "    workers: 4\n    admission: {rate_limits: {gcra: {rate: 1/s}}, rate_limit: {leaky_bucket: {rate: 1/s}}}\n");
+    degradation_without_a_bound: with("    workers: 4\n", "    workers: 4\n    degrade: {recover_after: 5s}\n");
+    balancers_that_make_no_sense: with("    workers: 4\n", "    workers: 4\n    balancer: {maglev: {table_size: 65536}}\n").replace("    instances: 2\n", "    instances: 2\n    balancer: {zone_aware: {within: zone_aware}}\n");
+    ejection_told_twice: with("    workers: 4\n", "    workers: 4\n    outlier_ejection: {consecutive: 3}\n    balancer: {round_robin: {}, outlier_ejection: {}}\n");
+    write_by_a_stranger: format!("{}stores: {{stock: {{owner: db}}}}\n", with("- compute: 1ms", "- write: stock.items"));
+    write_without_a_read: format!("{}stores: {{stock: {{owner: web}}}}\n", with("- compute: 1ms", "- read: stock.shelves\n        - {write: stock.items, if_unchanged: true}"));
+    stores_that_are_not_there: format!("{}stores: {{stock: {{owner: dv, replicas: 3}}}}\n", with("- compute: 1ms", "- read: stok.items\n        - read: stock"));
+    keys_of_nobody: with("target: web.get, ", "target: web.get, keys: {zipf: 1}, ");
+
     // Sets.
     set_of_an_unknown_service: GOOD, "services.wbe.workers=3";
     set_of_an_unknown_key: GOOD, "services.web.wokrers=3";

@@ -79,6 +79,30 @@ fn a_good_model_is_not_warned_of() {
     assert_eq!(warned(GOOD, &[]), "\n");
 }
 
+/// Each of the settings that may be without effect, where it has one.
+#[test]
+fn settings_with_an_effect_are_not_warned_of() {
+    let text = GOOD
+        .replace("- call: db.query", "- {call: db.query, optional: true}")
+        .replace("  shop:\n", "  shop:\n    degrade: {queue_length: 10}\n")
+        .replace("target: web.get,", "target: web.get, keys: {count: 9},")
+        .replace(
+            "  db:\n",
+            "  db:\n    admission: {rate_limit: {gcra: {rate: 999/s}, keys: 5}}\n",
+        );
+    let sets = [
+        "policies.browser=[{timeout: 3s}, {hedge: {delay: 2s}}]",
+        "policies.patient=[{fallback: {on: [timeout]}}, {retry: {attempts: 3, retry_on: [timeout]}}, \
+         {rate_limit: {gcra: {rate: 999/s}, keys: 5}}, {timeout: 300ms}]",
+    ];
+    assert_eq!(warned(&text, &sets), "\n");
+    let sets = [
+        "policies.patient=[{hedge: {delay: 400ms, hedge_on: [timeout]}}, {timeout: 300ms}]",
+        "policies.browser=[{retry: {attempts: 1, retry_on: [timeout]}}, {timeout: 9s}]",
+    ];
+    assert_eq!(warned(&text, &sets), "\n");
+}
+
 cases! {
     // Timeouts and the work that they wait for.
     timeout_below_the_mean: with("- timeout: 300ms", "- timeout: 20ms");
@@ -92,7 +116,11 @@ cases! {
     // Retries.
     retries_that_multiply: GOOD, "policies.browser=[{retry: {attempts: 3}}]", "policies.patient=[{retry: {attempts: 4}}]";
     retries_of_one_policy: GOOD, "policies.patient=[{fallback: {}}, {retry: {attempts: 3}}, {retry: {attempts: 5}}]";
+    retries_of_a_preset: GOOD, "policies.browser=[{retry: {preset: polly}}, {timeout: 20s}]", "policies.patient=[{retry: {preset: spring_retry}}, {timeout: 300ms}]";
+    hedges_that_multiply: GOOD, "policies.browser=[{hedge: {attempts: 3, delay: 100ms}}]", "policies.patient=[{retry: {attempts: 4}}]";
+    hedge_that_outlasts_its_caller: GOOD, "policies.browser.timeout=800ms", "policies.patient=[{hedge: {attempts: 4, delay: 200ms}}, {timeout: 300ms}]";
     // Breakers.
+    breaker_of_a_preset: GOOD, "policies.patient.2={circuit_breaker: {preset: polly}}", "workloads.users.arrivals={poisson: {rate: 10/s}}";
     breaker_that_never_judges: with("minimum_calls: 20", "minimum_calls: 300");
     breaker_of_every_instance: with("minimum_calls: 20", "minimum_calls: 110, scope: instance");
     // Load.
@@ -101,6 +129,12 @@ cases! {
     workers_that_wait: with("    instances: 2\n    workers: 4", "    workers: 2");
     shared_cores: with("  db:\n", "  db:\n    scheduling: processor_sharing\n");
     work_without_a_mean: with("exponential: {mean: 20ms}", "pareto: {minimum: 10ms, shape: 1}");
+    admission_that_bounds_the_load: with("  db:\n    workers: 4", "  db:\n    admission: {rate_limit: {gcra: {rate: 60/s}}}\n    workers: 1");
+    // Settings without effect.
+    timeouts_that_nobody_sees: GOOD, "policies.patient=[{timeout: 2s}, {fallback: {on: [timeout]}}, {retry: {attempts: 3, retry_on: [timeout]}}, {circuit_breaker: {failure_on: [timeout]}}, {hedge: {delay: on_failure, hedge_on: [timeout]}}]";
+    hedges_that_come_too_late: with("  browser:\n    - timeout: 3s\n", "  browser:\n    - timeout: 3s\n    - hedge: {delay: 3s}\n").replace("    - timeout: 300ms\n", "    - hedge: {delay: 400ms, hedge_on: [unavailable]}\n    - timeout: 300ms\n");
+    keys_that_nobody_has: with("    - timeout: 3s\n", "    - rate_limit: {gcra: {rate: 999/s}, keys: 5}\n    - timeout: 3s\n").replace("  db:\n", "  db:\n    admission: [{rate_limit: {gcra: {rate: 999/s}, keys: 5}}]\n");
+    nothing_to_leave_out: with("  shop:\n", "  shop:\n    degrade: {queue_length: 10}\n");
     // Endpoints.
     endpoint_that_nothing_calls: with("      query:", "      drop: [{call: db.query}, {call: db.drop_all}]\n      drop_all: []\n      query:");
     endpoints_that_only_call_each_other: with("      query:", "      ping: [{fail: 50%}, {call: db.pong}]\n      pong: [{call: db.ping}]\n      query:");
@@ -195,6 +229,12 @@ fn model() -> impl Strategy<Value = String> {
         Just("{bulkhead: {max_concurrent: 1}}".to_owned()),
         Just("{rate_limit: {token_bucket: {rate: 1/h}, scope: instance}}".to_owned()),
         Just("{circuit_breaker: {window: {time: 1s}, scope: instance}}".to_owned()),
+        Just("{circuit_breaker: {preset: hystrix, failure_on: [timeout]}}".to_owned()),
+        Just("{retry: {preset: aws_adaptive}}".to_owned()),
+        Just("{retry: {preset: envoy, budget: {envoy: {share: 1}}}}".to_owned()),
+        Just("{concurrency_limit: {gradient: {}, scope: instance}}".to_owned()),
+        Just("{client_throttle: {}}".to_owned()),
+        Just("{rate_limit: {cycles: {}, keys: 100000}}".to_owned()),
     ];
     let source = prop::sample::select(vec![
         "arrivals: {poisson: {rate: 0/s}}",

@@ -239,6 +239,67 @@ fn it_accepts_the_models_of_the_repository() {
     assert!(accepts(&schema, include_str!("whole.yaml")));
 }
 
+/// Defaults are shown to users as what they would write themselves.
+#[test]
+fn its_defaults_fit_their_keys() {
+    let schema = parsed();
+    let validator = Validator { root: &schema };
+    let mut count = 0;
+    for (name, definition) in schema["$defs"].as_object().expect("definitions") {
+        for (key, property) in definition["properties"].as_object().into_iter().flatten() {
+            if let Some(default) = property.get("default") {
+                assert!(
+                    validator.accepts(property, default),
+                    "{name}.{key}: {default}"
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 100, "only {count} defaults were found");
+}
+
+/// What a record says of its defaults is what it does: a layer with all of them written out is the
+/// layer with none.
+#[test]
+fn its_defaults_are_those_of_the_reader() {
+    let schema = parsed();
+    let read_layer = |text: String| {
+        let text = format!(
+            "policies: {{p: [{{{text}}}]}}\nservices: {{s: {{endpoints: {{e: []}}}}}}\n\
+             workloads: {{w: {{target: s.e, batch: {{size: 1}}}}}}\n"
+        );
+        match read(&text, "m.yaml", &(), &[]) {
+            Ok(mut loaded) => loaded.model.policies.remove(0).config,
+            Err(report) => panic!("{text}{report}"),
+        }
+    };
+    for (layer, definition, required) in [
+        ("circuit_breaker", "BreakerShape", ""),
+        ("retry", "RetryShape", "attempts: 2"),
+        ("hedge", "HedgeShape", "delay: 5ms"),
+        ("bulkhead", "BulkheadShape", ""),
+        ("client_throttle", "ClientThrottleShape", ""),
+        ("rate_limit", "RateLimitShape", "cycles: {}"),
+    ] {
+        let properties = schema["$defs"][definition]["properties"].as_object();
+        let defaults = properties.expect("properties").iter();
+        let written: String = defaults
+            .filter_map(|(key, property)| {
+                let default = property.get("default")?;
+                let text = default
+                    .as_str()
+                    .map_or_else(|| default.to_string(), str::to_owned);
+                Some(format!(", {key}: {text}"))
+            })
+            .collect();
+        let bare = read_layer(format!("{layer}: {{{required}}}"));
+        let full = format!("{required}{written}");
+        let full = full.trim_start_matches(", ");
+        assert_eq!(read_layer(format!("{layer}: {{{full}}}")), bare, "{full}");
+    }
+}
+
 #[test]
 fn it_refuses_what_the_reader_refuses_by_its_shape() {
     let schema = parsed();
@@ -259,6 +320,41 @@ fn it_refuses_what_the_reader_refuses_by_its_shape() {
         ("jitter: full", "jitter: fully"),
         ("at: 5m, for", "for"),
         ("threading: async", "replication: {}"),
+        ("threading: async", "degrade: {recover_after: 3s}"),
+        (
+            "threading: async",
+            "admission: {rate_limit: {leaky_bucket: {rate: 1/s, capacity: 1}}}",
+        ),
+        (
+            "threading: async",
+            "admission: [{concurrency_limit: {fixed: 0}}]",
+        ),
+        (
+            "threading: async",
+            "balancer: {random: {}, round_robin: {}}",
+        ),
+        (
+            "threading: async",
+            "balancer: {random: {}, outlier_ejection: {consecutive: never}}",
+        ),
+        ("fallback: {}", "retry: {backoff: 5ms}"),
+        ("fallback: {}", "hedge: {attempts: 3}"),
+        ("fallback: {}", "hedge: {preset: envoy}"),
+        ("fallback: {}", "circuit_breaker: {with: {speed: 1}}"),
+        (
+            "fallback: {}",
+            "circuit_breaker: {implementation: a, with: {speed: [1]}}",
+        ),
+        (
+            "fallback: {}",
+            "rate_limit: {gcra: {rate: 1/s}, cycles: {}}",
+        ),
+        ("fallback: {}", "concurrency_limit: {scope: instance}"),
+        ("fallback: {}", "custom: {with: {speed: 1}}"),
+        (
+            "target: gateway.checkout,",
+            "target: gateway.checkout, keys: {zipf: 2},",
+        ),
     ] {
         assert_eq!(whole.matches(part).count(), 1, "{part}");
         let text = whole.replace(part, other);
@@ -271,7 +367,7 @@ fn it_refuses_what_the_reader_refuses_by_its_shape() {
 }
 
 /// Words that stand anywhere in models, in and out of place.
-const WORDS: [&str; 48] = [
+const WORDS: [&str; 72] = [
     "0",
     "1",
     "7",
@@ -320,10 +416,34 @@ const WORDS: [&str; 48] = [
     "{exponential: {initial: 5ms}}",
     "{linear: {initial: 5ms, max: 1s}}",
     "\"5\"",
+    "polly",
+    "grpc",
+    "hystrix",
+    "{every: 500ms}",
+    "on_failure",
+    "{quantile: 95%, initial: 1s}",
+    "{envoy: {}}",
+    "{grpc: {max_tokens: 10, token_ratio: 0.1}}",
+    "{failure_rate: 10%, window: 1s}",
+    "{longer_than: 1s}",
+    "{rate: 5/s}",
+    "{rate: 5/s, capacity: 3}",
+    "{limit: 3, window: 1s, kind: counter}",
+    "{hedge: {delay: 5ms}}",
+    "[{hedge: {preset: grpc, budget: none}}, {retry: {preset: polly}}]",
+    "[{concurrency_limit: {vegas: {}}}, client_throttle]",
+    "{aimd: {max: 50}}",
+    "{rate_limit: {cycles: {}, keys: 3}, priority_shedding: {}}",
+    "[{concurrency_limit: gradient}, admission_control]",
+    "{queue_length: 3}",
+    "{count: 9, zipf: 1.1}",
+    "{maglev: {table_size: 251}, outlier_ejection: {}}",
+    "{zone_aware: {within: round_robin}}",
+    "[{call: payment.charge, optional: true}, {read: orders.rows}, {write: orders.rows, if_unchanged: true}]",
 ];
 
 /// Paths of the whole model, and keys that it leaves out.
-const PATHS: [&str; 34] = [
+const PATHS: [&str; 62] = [
     "run.duration",
     "run.warmup",
     "run.seed",
@@ -358,6 +478,34 @@ const PATHS: [&str; 34] = [
     "workloads.shoppers.arrivals.poisson.rate",
     "faults",
     "faults.0.slow.factor",
+    "policies.interactive.retry.preset",
+    "policies.interactive.retry.heed",
+    "policies.interactive.retry.throttled_initial",
+    "policies.interactive.retry.adaptive",
+    "policies.interactive.circuit_breaker.preset",
+    "policies.interactive.circuit_breaker.judged",
+    "policies.interactive.circuit_breaker.slow_call",
+    "policies.interactive.circuit_breaker.half_open_minimum",
+    "policies.interactive.circuit_breaker.failure_on",
+    "policies.bounded.hedge.delay",
+    "policies.bounded.hedge.budget",
+    "policies.bounded.hedge.hedge_on",
+    "policies.bounded.hedge.attempts",
+    "policies.bounded.rate_limit.max_wait",
+    "policies.bounded.rate_limit.keys",
+    "policies.bounded.rate_limit.sliding_window.kind",
+    "policies.bounded.concurrency_limit.aimd",
+    "policies.bounded.concurrency_limit.scope",
+    "policies.bounded.client_throttle",
+    "services.order.admission",
+    "services.order.degrade",
+    "services.order.outlier_ejection",
+    "services.order.outlier_ejection.consecutive",
+    "services.order.endpoints.create.2.if_unchanged",
+    "stores.orders.owner",
+    "workloads.shoppers.keys",
+    "workloads.shoppers.keys.zipf",
+    "run",
 ];
 
 proptest! {

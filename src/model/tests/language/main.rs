@@ -195,7 +195,7 @@ fn a_whole_model() {
         .iter()
         .map(|policy| (policy.name.as_str(), policy.config.layers.len()))
         .collect();
-    assert_eq!(kinds, [("interactive", 4), ("browser", 1)]);
+    assert_eq!(kinds, [("interactive", 4), ("browser", 1), ("bounded", 4)]);
     let interactive = &model.policies[0].config.layers;
     assert_eq!(
         interactive[0],
