@@ -37,11 +37,11 @@ choice! {
         /// Turns a failure of what is inside into a degraded success.
         "fallback" => Fallback(FallbackShape),
         /// Runs what is inside again when it fails.
-        "retry" => Retry(Keyed<RetryShape>),
+        "retry" => Retry(Box<Keyed<RetryShape>>),
         /// Sends further copies while the first is still out.
         "hedge" => Hedge(HedgeShape),
         /// Refuses at once while what is inside is failing.
-        "circuit_breaker" => CircuitBreaker(Keyed<BreakerShape>),
+        "circuit_breaker" => CircuitBreaker(Box<Keyed<BreakerShape>>),
         /// Bounds the rate of calls.
         "rate_limit" => RateLimit(Keyed<RateLimitShape>),
         /// Bounds the number of calls at the same time.
@@ -202,9 +202,9 @@ fn resolve_layer(
                 .map_or(FallbackConfig::default().on, |kinds| outcomes(&kinds.value));
             LayerConfig::Fallback(FallbackConfig { on })
         }
-        Layer::Retry(retry) => resolve_retry(retry.value, cx)?,
+        Layer::Retry(retry) => resolve_retry(*retry.value, cx)?,
         Layer::Hedge(hedge) => LayerConfig::Hedge(resolve_hedge(&hedge, cx)?),
-        Layer::CircuitBreaker(breaker) => resolve_breaker(breaker.value, cx)?,
+        Layer::CircuitBreaker(breaker) => resolve_breaker(*breaker.value, cx)?,
         Layer::RateLimit(limit) => resolve_rate_limit(limit.value, cx)?,
         Layer::Bulkhead(bulkhead) => LayerConfig::Bulkhead(BulkheadConfig {
             max_concurrent: bulkhead.max_concurrent.0,

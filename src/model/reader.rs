@@ -112,6 +112,8 @@ impl<T: Value> Value for Box<T> {
     fn schema(defs: &mut Defs) -> Json {
         T::schema(defs)
     }
+
+    const BARE: bool = T::BARE;
 }
 
 /// A value, or the word `none` for what a default or a preset would give.

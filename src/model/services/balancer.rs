@@ -311,7 +311,10 @@ pub(super) fn resolve_outlier(shape: &OutlierShape, cx: &mut Reader<'_>) -> Outl
 }
 
 fn is_prime(n: u32) -> bool {
-    n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)
+    n >= 2
+        && (2..)
+            .take_while(|d| d * d <= n)
+            .all(|d| !n.is_multiple_of(d))
 }
 
 /// The least prime above `n`.
