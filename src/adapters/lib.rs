@@ -3,8 +3,7 @@
 //! Each is the crate's own code. An adapter gives it the pipeline's time and randomness, maps the
 //! settings that every policy of its kind has onto the crate's, and refuses those that the crate
 //! has no counterpart for. It imitates nothing, and mends nothing: where a crate departs from what
-//! its settings are usually taken to mean, so does the layer
-//! ([the list](https://docs.rs/stormglass-adapters), `docs/third-party.md`).
+//! its settings are usually taken to mean, so does the layer; `docs/third-party.md` lists where.
 //!
 //! [`registry`] names those that are compiled in:
 //!
