@@ -32,7 +32,14 @@ pub(crate) fn make(config: &CustomConfig) -> Result<Box<dyn Custom>, String> {
     let fibonacci = flag(&config.settings, "fibonacci")?;
     let delays = match retry.backoff {
         Backoff::Constant(delay) if !fibonacci => Delays::Constant(delay),
-        Backoff::Exponential { initial, max, .. } if fibonacci => Delays::Fibonacci(initial, max),
+        Backoff::Exponential {
+            initial,
+            factor,
+            max,
+        } if fibonacci => {
+            refuse_if(factor != 2.0, "`factor`: a Fibonacci back-off has none")?;
+            Delays::Fibonacci(initial, max)
+        }
         Backoff::Exponential {
             initial,
             factor,

@@ -41,6 +41,15 @@ pub(crate) fn run(
     arrivals: &[Duration],
     ends: impl Fn(usize, Attempt) -> (Duration, Outcome),
 ) -> Log {
+    run_to_state(layer, arrivals, ends).0
+}
+
+/// The same, with the numbers of breakers that are open and half-open in the end.
+pub(crate) fn run_to_state(
+    layer: LayerConfig,
+    arrivals: &[Duration],
+    ends: impl Fn(usize, Attempt) -> (Duration, Outcome),
+) -> (Log, Option<(u32, u32)>) {
     let layers = vec![layer];
     let pipeline = Pipeline::new(&PolicyConfig { layers }, 1);
     let call = || Call {
@@ -61,7 +70,7 @@ pub(crate) fn run(
         driver.schedule(Instant::ZERO + *at, call, Event::Arrives);
     }
     driver.run();
-    driver.log
+    (driver.log, driver.pipeline.breaker_state())
 }
 
 /// The first entry that differs: its number, and what either log has there.

@@ -1,6 +1,6 @@
 //! failsafe beside our own breaker.
 
-use crate::driver::{Dice, attempts, custom, difference, ms, run};
+use crate::driver::{Dice, attempts, custom, difference, ms, run, run_to_state};
 use clock::{Duration, Instant};
 use policy::config::{BreakerConfig, LayerConfig, Role, Window};
 use policy::custom::Setting;
@@ -97,6 +97,21 @@ fn half_open_it_lets_all_calls_through() {
     let (_, theirs) = attempts(&run(failsafe(config), &arrivals, ends));
     let (_, ours) = attempts(&run(LayerConfig::CircuitBreaker(config), &arrivals, ends));
     assert_eq!((theirs, ours), (1 + 100, 1 + 10));
+}
+
+/// Departure: half open, the first outcome decides, where ours waits for ten.
+#[test]
+fn half_open_the_first_outcome_decides() {
+    let config = consecutive(1, Duration::from_secs(5));
+    for (outcome, theirs) in [(Outcome::Success, (0, 0)), (Outcome::Error, (1, 0))] {
+        let ends = |call, _| match call {
+            0 => (Duration::ZERO, Outcome::Error),
+            _ => (Duration::ZERO, outcome),
+        };
+        let state = |layer| run_to_state(layer, &[ms(0), ms(6000)], ends).1;
+        assert_eq!(state(failsafe(config)), Some(theirs));
+        assert_eq!(state(LayerConfig::CircuitBreaker(config)), Some((0, 1)));
+    }
 }
 
 fn over_time(seconds: u64) -> BreakerConfig {

@@ -2,8 +2,8 @@
 
 use crate::driver::{Dice, attempts, custom, difference, ms, run};
 use clock::{Duration, Instant};
-use policy::config::{LayerConfig, RateAlgorithm, RateLimitConfig, Role, Scope};
-use policy::{Action, Outcome};
+use policy::config::{LayerConfig, PolicyConfig, RateAlgorithm, RateLimitConfig, Role, Scope};
+use policy::{Action, Actions, Frame, Outcome, Pipeline};
 use proptest::prelude::*;
 
 fn limit(algorithm: RateAlgorithm, max_wait: Duration) -> RateLimitConfig {
@@ -102,4 +102,35 @@ fn the_time_of_a_call_is_cut_to_nanoseconds() {
         last(LayerConfig::RateLimit(limit)),
         Some(Instant::ZERO + Duration::from_secs(100))
     );
+}
+
+/// Departure: the turn of a call that goes away while it waits for it is lost. The next one, 50 ms
+/// later, gets the turn after it.
+#[test]
+fn a_turn_that_is_not_taken_is_lost() {
+    let algorithm = RateAlgorithm::Gcra {
+        rate: 10.0,
+        burst: 1,
+    };
+    let turn = |layer| {
+        let layers = vec![layer];
+        let mut pipeline = Pipeline::new(&PolicyConfig { layers }, 1);
+        let mut out = Actions::new();
+        let mut start = |pipeline: &mut Pipeline, at: u64| {
+            let mut frames = [Frame::default(); 2];
+            let now = Instant::ZERO + ms(at);
+            out.clear();
+            pipeline.start(now, 0, &mut frames, &mut Dice(1), &mut out);
+            (frames, out.as_slice().to_vec())
+        };
+        start(&mut pipeline, 0);
+        let (mut waits, said) = start(&mut pipeline, 0);
+        assert_eq!(said, [Action::SetTimer(0, Instant::ZERO + ms(100))]);
+        pipeline.abandon(Instant::ZERO + ms(1), 0, &mut waits, &mut Actions::new());
+        start(&mut pipeline, 50).1
+    };
+    let limit = limit(algorithm, ms(1000));
+    let at = |at| [Action::SetTimer(0, Instant::ZERO + ms(at))];
+    assert_eq!(turn(governor(limit)), at(200));
+    assert_eq!(turn(LayerConfig::RateLimit(limit)), at(100));
 }

@@ -179,6 +179,9 @@ fn what_retries_cannot_do() {
     ] {
         refused(name, Role::Retry(config), &[], word);
     }
+    let fibonacci = [("fibonacci", Setting::Flag(true))];
+    let role = Role::Retry(backed_off(tripling));
+    refused("backon", role, &fibonacci, "factor");
     for name in ["backon", "tower_budget", "aws_smithy"] {
         let heeding = RetryConfig {
             heed: Heed::Replace,
