@@ -7,9 +7,8 @@ use crate::run::safe_name;
 use crate::terminal::{self, Unwritable};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 use study::sweep::{CellStore, PlanError, SweepPlan, SweepRecord};
-use study::{Options, Progress, StudyError, Trials};
+use study::{Options, Progress, StudyError};
 
 /// Plans, runs what is missing, shows, keeps.
 pub(crate) fn sweep(args: &SweepArgs) -> Result<Ending, Unwritable> {
@@ -116,11 +115,9 @@ fn dry_run(
         format!("runs left: {} to {}\n", runs(min), runs(max))
     });
     let middle = &plan.cells[plan.cells.len() / 2];
-    let (options, progress) = (Options::default(), Progress::new());
-    let start = Instant::now();
-    let measured = Trials::new(&middle.model, &options, &progress).and_then(|t| t.run(0));
-    let one = start.elapsed().as_secs_f64();
-    if missing > 0 && measured.is_ok() {
+    if missing > 0
+        && let Some(one) = study::sweep::seconds_of_one(middle, &Options::default())
+    {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = threads.map_or(cores, usize::from) as f64;
         let least = one * runs(min) as f64 / threads;

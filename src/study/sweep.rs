@@ -12,6 +12,6 @@ mod quantity;
 mod store;
 
 pub use cell::CellResult;
-pub use engine::{SweepRecord, sweep};
+pub use engine::{SweepRecord, seconds_of_one, sweep};
 pub use plan::{Cell, PlanError, SweepPlan, digest};
 pub use store::{CellStore, ShardRecord};

@@ -7,6 +7,7 @@ use crate::StudyError;
 use crate::metrics::{Metric, find_metric};
 use crate::progress::Progress;
 use crate::run::{Options, chain};
+use crate::stopwatch::Stopwatch;
 use crate::trial::{Trial, Trials};
 use model::{Replications, Until};
 use rayon::prelude::*;
@@ -78,6 +79,14 @@ pub fn sweep(
         results: results?,
         reused,
     })
+}
+
+/// How many seconds of a core one replication of a cell takes; `None` when it could not be run.
+pub fn seconds_of_one(cell: &Cell, options: &Options) -> Option<f64> {
+    let watch = Stopwatch::start();
+    let progress = Progress::new();
+    let trials = Trials::new(&cell.model, options, &progress).ok()?;
+    trials.run(0).ok().map(|_| watch.seconds())
 }
 
 fn tabulated(all: &[Metric], words: &[String]) -> Result<Vec<(Metric, usize)>, StudyError> {
