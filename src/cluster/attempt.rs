@@ -5,8 +5,8 @@ use crate::decision::Word;
 use crate::event::Event;
 use crate::observer::Observer;
 use crate::place::Location;
-use crate::slab::NONE;
-use crate::state::{Course, Doing, ONLY, Strand};
+use crate::slab::{NONE, Slab};
+use crate::state::{Course, Doing, Instance, ONLY, Strand};
 use crate::world::{Todo, World};
 use clock::{Duration, Instant};
 use engine::{Keyed, Stamp};
@@ -33,7 +33,8 @@ impl World {
         picked: u32,
         at_once: bool,
     ) {
-        let record = &self.calls[call];
+        let record = &mut self.calls[call];
+        let site = &self.sites[record.site as usize];
         // The first attempt is the call itself: one mixing less on the longest chain of every hop.
         let key = match attempt {
             0 => record.key,
@@ -42,12 +43,17 @@ impl World {
         let picked = match record.peers {
             ONLY => 0,
             peers => {
+                let peers = &mut self.peers[peers as usize];
                 let picked = match picked {
-                    NONE if record.attempts != NONE => self.pick_another(now, call, key),
-                    NONE => self.peers[peers as usize].pick(now, key, record.origin),
+                    NONE if record.attempts != NONE => {
+                        // Not where others of the call are out already.
+                        let taken = &mut self.taken;
+                        note_taken(taken, record.attempts, &self.strands, &self.instances);
+                        peers.pick_apart(now, taken, key, record.origin)
+                    }
+                    NONE => peers.pick(now, key, record.origin),
                     picked => picked,
                 };
-                let peers = &mut self.peers[peers as usize];
                 if picked < peers.instances {
                     peers.balancer.sent(now, picked);
                     picked
@@ -56,8 +62,6 @@ impl World {
                 }
             }
         };
-        let record = &mut self.calls[call];
-        let site = &self.sites[record.site as usize];
         obs.attempt_sent(now, site.edge as usize, record.started);
 
         let slot = self.strands.take(Strand::blank);
@@ -96,31 +100,6 @@ impl World {
             }
         } else {
             self.carry_request(now, call, slot);
-        }
-    }
-
-    /// An instance for one more attempt while others of the call are out, and not one of theirs
-    /// where that can be.
-    #[cold]
-    fn pick_another(&mut self, now: Instant, call: u32, key: u64) -> u32 {
-        self.note_taken(call);
-        let record = &self.calls[call];
-        let peers = &mut self.peers[record.peers as usize];
-        peers.pick_apart(now, &self.taken, key, record.origin)
-    }
-
-    /// Notes at which instances attempts of the call are out.
-    #[cold]
-    pub(crate) fn note_taken(&mut self, call: u32) {
-        self.taken.clear();
-        let mut root = self.calls[call].attempts;
-        while root != NONE {
-            let strand = &self.strands[root];
-            if strand.instance != NONE {
-                self.taken
-                    .push(self.instances[strand.instance as usize].local);
-            }
-            root = strand.next;
         }
     }
 
@@ -313,4 +292,23 @@ pub(crate) enum GivenUp {
     TooSlow,
     /// Another attempt has won, or the caller is gone.
     Unwanted,
+}
+
+/// Notes the instances at which attempts are out, by their numbers within the service. The attempts
+/// are a list that begins at `root`.
+#[cold]
+pub(crate) fn note_taken(
+    taken: &mut Vec<u32>,
+    mut root: u32,
+    strands: &Slab<Strand>,
+    instances: &[Instance],
+) {
+    taken.clear();
+    while root != NONE {
+        let strand = &strands[root];
+        if let Some(instance) = instances.get(strand.instance as usize) {
+            taken.push(instance.local);
+        }
+        root = strand.next;
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! The policy is the real one. This file refuses to know what any layer does.
 
-use crate::attempt::GivenUp;
+use crate::attempt::{GivenUp, note_taken};
 use crate::event::Event;
 use crate::observer::Observer;
 use crate::peers::Peers;
@@ -135,13 +135,15 @@ impl World {
     /// Says a word about a call to its policy, and does what the policy answers.
     #[inline(always)]
     pub(crate) fn decide<O: Observer>(&mut self, now: Instant, obs: &mut O, call: u32, word: Word) {
-        let record = &self.calls[call];
-        let hedged = self.channels[record.channel as usize].hedged;
-        if hedged {
-            self.note_taken(call);
-        }
         let record = &mut self.calls[call];
         let channel = &mut self.channels[record.channel as usize];
+        let taken = if channel.hedged {
+            let taken = &mut self.taken;
+            note_taken(taken, record.attempts, &self.strands, &self.instances);
+            Some(taken)
+        } else {
+            None
+        };
         let first = call as usize * self.stride;
         let frames = &mut self.frames[first..first + channel.pipeline.frames()];
         let mut env = CallEnv {
@@ -151,7 +153,7 @@ impl World {
             draws: &mut record.draws,
             spans: &self.spans,
             peers: &mut self.peers[channel.peers as usize],
-            taken: hedged.then_some(&mut self.taken),
+            taken,
             pushback: match word {
                 Word::Ended(_, Outcome::Rejected) => core::mem::take(&mut self.pushback),
                 _ => Pushback::None,
@@ -177,6 +179,7 @@ impl World {
             Word::Abandon => pipeline.abandon(now, call, frames, &mut hands),
         }
         let (send, finish) = (hands.send, hands.finish);
+        let picked = send.and_then(|attempt| channel.pipeline.target(frames, attempt));
         if channel.breakers {
             let state = channel.pipeline.breaker_state().unwrap_or_default();
             if state != channel.stated {
@@ -194,7 +197,7 @@ impl World {
         }
         let first = self.agenda.len();
         if let Some(attempt) = send {
-            self.policy_sends(now, obs, call, attempt, !rare);
+            self.policy_sends(now, obs, call, attempt, picked.unwrap_or(NONE), !rare);
         }
         if rare {
             self.send_more(now, obs, call);
@@ -212,17 +215,16 @@ impl World {
     // The two ways out of a policy, apart from the common ones only for the size of the code.
 
     #[inline(never)]
+    #[allow(clippy::too_many_arguments)] // as above
     pub(crate) fn policy_sends<O: Observer>(
         &mut self,
         now: Instant,
         obs: &mut O,
         call: u32,
         attempt: u8,
+        picked: u32,
         at_once: bool,
     ) {
-        let channel = &self.channels[self.calls[call].channel as usize];
-        let frames = &self.frames[call as usize * self.stride..];
-        let picked = channel.pipeline.target(frames, attempt).unwrap_or(NONE);
         self.send(now, obs, call, attempt, picked, at_once);
     }
 
@@ -263,7 +265,10 @@ impl World {
         let mut rest = core::mem::take(&mut self.rest);
         rest.retain(|&action| match action {
             Action::Send(attempt) => {
-                self.policy_sends(now, obs, call, attempt, false);
+                let channel = &self.channels[self.calls[call].channel as usize];
+                let frames = &self.frames[call as usize * self.stride..];
+                let picked = channel.pipeline.target(frames, attempt).unwrap_or(NONE);
+                self.policy_sends(now, obs, call, attempt, picked, false);
                 false
             }
             _ => true,

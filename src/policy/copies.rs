@@ -34,7 +34,7 @@ impl Pipeline {
         Path {
             layers: &mut self.layers[..self.outside],
             frames: &mut frames[..self.outside],
-            root: Root::of_call(root),
+            root: Root(root),
             first: 0,
         }
     }
@@ -44,10 +44,12 @@ impl Pipeline {
         let first = self.root_of(copy);
         let (outer, inner) = call.split_at_mut(first);
         let (root, frames) = inner.split_first_mut().expect("a copy has frames");
+        let mut root = Root(root);
+        root.count_from(&outer[0]);
         Path {
             layers: &mut self.layers[self.outside..],
             frames,
-            root: Root::of_copy(&mut outer[0], root),
+            root,
             first,
         }
     }
@@ -96,25 +98,6 @@ impl Pipeline {
         (copy < copies && at > 0).then(|| Place::Inside(copy, at - 1))
     }
 
-    /// Walks outside of the hedge, and wherever that leads.
-    #[inline]
-    pub(crate) fn walk_outside(
-        &mut self,
-        now: Instant,
-        token: Token,
-        call: &mut [Frame],
-        step: Step,
-        env: &mut impl Env,
-        out: &mut impl Sink,
-    ) {
-        if self.hedge.is_some() {
-            let verdict = self.enter(now, token, call, step, env, out);
-            self.follow(now, token, call, verdict, env, out);
-        } else if let Some(outcome) = self.outside(call).run(now, token, step, env, out) {
-            out.push(Action::Finish(outcome));
-        }
-    }
-
     /// An attempt of one of the copies has ended.
     pub(crate) fn copy_ended(
         &mut self,
@@ -146,8 +129,7 @@ impl Pipeline {
         env: &mut impl Env,
         out: &mut impl Sink,
     ) {
-        let ended = self.inside(call, copy).run(now, token, step, env, out);
-        let verdict = self.judge(now, call, copy, ended, env, out);
+        let verdict = self.run_copy(now, token, call, copy, step, env, out);
         self.follow(now, token, call, verdict, env, out);
     }
 
@@ -180,6 +162,21 @@ impl Pipeline {
         self.outside(call).give_up(now, from, out);
     }
 
+    /// Walks outside of the hedge, and wherever that leads.
+    #[inline(never)]
+    pub(crate) fn walk_outside(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        step: Step,
+        env: &mut impl Env,
+        out: &mut impl Sink,
+    ) {
+        let verdict = self.enter(now, token, call, step, env, out);
+        self.follow(now, token, call, verdict, env, out);
+    }
+
     /// Does what the hedge says, until the call waits or has ended.
     fn follow(
         &mut self,
@@ -194,10 +191,8 @@ impl Pipeline {
             verdict = match verdict {
                 Verdict::Wait => return,
                 Verdict::Send(copy) => {
-                    let mut path = self.inside(call, copy);
-                    path.root.begin();
-                    let ended = path.run(now, token, Step::Down(0), env, out);
-                    self.judge(now, call, copy, ended, env, out)
+                    self.inside(call, copy).root.begin();
+                    self.run_copy(now, token, call, copy, Step::Down(0), env, out)
                 }
                 Verdict::Answer(outcome) => {
                     self.give_up_copies(now, call, out);
@@ -209,6 +204,7 @@ impl Pipeline {
     }
 
     /// Walks outside of the hedge; what becomes of the call when it comes to it.
+    #[inline(never)]
     fn enter(
         &mut self,
         now: Instant,
@@ -231,18 +227,26 @@ impl Pipeline {
         }
     }
 
-    /// What becomes of the call when a copy has ended, or rests.
-    fn judge(
+    /// Walks in a copy; what becomes of the call when it has ended, or rests.
+    #[inline(never)]
+    fn run_copy(
         &mut self,
         now: Instant,
+        token: Token,
         call: &mut [Frame],
         copy: usize,
-        ended: Option<Outcome>,
+        step: Step,
         env: &mut impl Env,
         out: &mut impl Sink,
     ) -> Verdict {
+        let mut path = self.inside(call, copy);
+        let reached = path.walk(now, token, step, env, out);
+        let ended = path.end(now, reached, out);
         // A refusal by a layer inside says nothing about the callee.
-        let answered = self.inside(call, copy).root.sent() > 0;
+        let answered = path.root.sent() > 0;
+        let root = self.root_of(copy);
+        let (call_root, copies) = call.split_at_mut(root);
+        Root(&mut copies[0]).count_into(&mut call_root[0]);
         let (hedge, frame, more) = self.hedge(call);
         match ended {
             Some(outcome) => {
@@ -272,10 +276,6 @@ impl Pipeline {
             .hedge
             .as_deref_mut()
             .expect("asked only where there is a hedge");
-        (
-            hedge,
-            &mut frames[self.outside],
-            Root::of_call(root).can_send(),
-        )
+        (hedge, &mut frames[self.outside], Root(root).can_send())
     }
 }

@@ -19,106 +19,88 @@ pub struct Frame {
 }
 
 /// Where a path of a call begins: the attempt that is out there, and its target. The call itself
-/// is one path; each copy that a hedge makes is another. The frame's word counts the attempts that
-/// the path has sent.
-pub(crate) struct Root<'a> {
-    state: &'a mut u32,
-    target: &'a mut u32,
-    sent: &'a mut u64,
-    /// Of a copy: the count of its call, which numbers the attempts.
-    sent_by_all: Option<&'a mut u64>,
-}
+/// is one path; each copy that a hedge makes is another.
+pub(crate) struct Root<'a>(pub(crate) &'a mut Frame);
 
-/// The low bits of the state are the attempt that was sent last.
+/// The low bits of a root's state are the attempt that was sent last.
 const ATTEMPT: u32 = Attempt::MAX as u32;
 const OUT: u32 = 1 << 8;
 const TARGETED: u32 = 1 << 9;
 
-impl<'a> Root<'a> {
-    /// The path that is the call itself.
-    #[inline]
-    pub(crate) fn of_call(call: &'a mut Frame) -> Self {
-        Self {
-            state: &mut call.state,
-            target: &mut call.index,
-            sent: &mut call.word,
-            sent_by_all: None,
-        }
-    }
+// Its word counts the attempts of all paths of the call in the low half, of this one in the high one.
+const BY_THIS: u32 = 32;
+const BY_ALL: u64 = (1 << BY_THIS) - 1;
 
-    /// A path of its own, `copy` being its first frame.
-    #[inline]
-    pub(crate) fn of_copy(call: &'a mut Frame, copy: &'a mut Frame) -> Self {
-        Self {
-            sent_by_all: Some(&mut call.word),
-            ..Self::of_call(copy)
-        }
-    }
-
+impl Root<'_> {
     /// The path sets out anew.
     pub(crate) fn begin(&mut self) {
-        (*self.state, *self.sent) = (0, 0);
+        self.0.state = 0;
+        self.0.word &= BY_ALL;
     }
 
     /// Takes the next attempt's number; from now on that attempt is out.
     #[inline]
     pub(crate) fn send(&mut self) -> Attempt {
-        let attempt = match &mut self.sent_by_all {
-            Some(all) => {
-                **all += 1;
-                **all - 1
-            }
-            None => *self.sent,
-        } as Attempt;
-        *self.sent += 1;
-        *self.state = *self.state & TARGETED | OUT | u32::from(attempt);
+        let attempt = self.0.word as Attempt;
+        self.0.word += 1 << BY_THIS | 1;
+        self.0.state = self.0.state & TARGETED | OUT | u32::from(attempt);
         attempt
     }
 
     /// Whether another attempt still has a number.
     #[inline]
     pub(crate) fn can_send(&self) -> bool {
-        let all = self.sent_by_all.as_deref().unwrap_or(self.sent);
-        *all <= u64::from(Attempt::MAX)
+        self.0.word & BY_ALL <= u64::from(Attempt::MAX)
     }
 
     /// How many attempts this path has sent, 0..=256.
     #[inline]
     pub(crate) fn sent(&self) -> u16 {
-        *self.sent as u16
+        (self.0.word >> BY_THIS) as u16
+    }
+
+    /// Attempts are numbered over all paths of a call: this one learns what `all` has counted.
+    pub(crate) fn count_from(&mut self, all: &Frame) {
+        self.0.word = self.0.word & !BY_ALL | all.word & BY_ALL;
+    }
+
+    /// The other way round: what this path has sent, `all` has.
+    pub(crate) fn count_into(&self, all: &mut Frame) {
+        let sent = self.0.word & BY_ALL;
+        all.word = sent << BY_THIS | sent;
     }
 
     /// Ends the attempt that is out, if it is this one.
     #[inline]
     pub(crate) fn end(&mut self, attempt: Attempt) -> bool {
-        let ours = is_out(*self.state, attempt);
+        let ours = is_out(self.0.state, attempt);
         if ours {
-            *self.state &= !OUT;
+            self.0.state &= !OUT;
         }
         ours
     }
 
     /// Ends whatever attempt is out, and names it.
     pub(crate) fn give_up(&mut self) -> Option<Attempt> {
-        let out = *self.state & OUT != 0;
-        *self.state &= !OUT;
-        out.then_some((*self.state & ATTEMPT) as Attempt)
+        let out = self.0.state & OUT != 0;
+        self.0.state &= !OUT;
+        out.then_some((self.0.state & ATTEMPT) as Attempt)
     }
 
     /// The target instance of the attempt being prepared; asks for it the first time.
     #[inline]
     pub(crate) fn target(&mut self, env: &mut impl Env) -> u32 {
-        if *self.state & TARGETED == 0 {
-            *self.target = env.target();
-            *self.state |= TARGETED;
+        if self.0.state & TARGETED == 0 {
+            self.0.index = env.target();
+            self.0.state |= TARGETED;
         }
-        *self.target
+        self.0.index
     }
 
     /// What comes next is a new attempt, with a target of its own.
     #[inline]
     pub(crate) fn forget_target(&mut self) {
-        *self.state &= !TARGETED;
+        self.0.state &= !TARGETED;
     }
 }
 

@@ -11,7 +11,7 @@ use crate::frame::{Frame, Root};
 use crate::hedge::Hedge;
 use crate::layer::{Fired, Layer};
 use crate::outcome::Outcome;
-use crate::walk::Step;
+use crate::walk::{Reached, Step};
 use clock::{Duration, Instant};
 
 /// The layers of one scope (a caller instance and a target service), with the state that its
@@ -40,6 +40,7 @@ pub struct Pipeline {
     /// How many are outside; all where there is no hedge.
     pub(crate) outside: usize,
     pub(crate) hedge: Option<Box<Hedge>>,
+    slots: usize,
 }
 
 #[allow(clippy::too_many_arguments)] // the context of a walk: see there
@@ -54,7 +55,7 @@ impl Pipeline {
     /// [`Maker`]: crate::custom::Maker
     /// [`Maker::make`]: crate::custom::Maker::make
     pub fn new(config: &PolicyConfig, instances: u32) -> Self {
-        assert!(config.slots().is_some(), "two hedges, or too many slots");
+        let slots = config.slots().expect("one hedge, and not too many slots");
         let mut outside = None;
         let mut layers = Vec::with_capacity(config.layers.len());
         for layer in &config.layers {
@@ -72,15 +73,13 @@ impl Pipeline {
             layers: layers.into_boxed_slice(),
             outside,
             hedge,
+            slots,
         }
     }
 
     /// How many timers a call may have at once: their numbers are below it.
     pub fn slots(&self) -> usize {
-        match &self.hedge {
-            None => self.layers.len(),
-            Some(hedge) => self.slots_of(hedge.copies()),
-        }
+        self.slots
     }
 
     /// Whether several attempts of a call may be out at the same time.
@@ -91,7 +90,7 @@ impl Pipeline {
     /// How many frames each call needs: one for every slot, and one for the call itself.
     #[inline]
     pub fn frames(&self) -> usize {
-        self.slots() + 1
+        self.slots + 1
     }
 
     /// The model language's name of the layer that a timer belongs to.
@@ -157,11 +156,11 @@ impl Pipeline {
         env: &mut impl Env,
         out: &mut impl Sink,
     ) {
-        self.walk_outside(now, token, call, Step::Down(0), env, out);
+        self.walk(now, token, call, Step::Down(0), env, out);
     }
 
     /// An attempt ended: its answer arrived, or the driver found that none can come.
-    #[inline]
+    #[inline(always)]
     pub fn on_attempt_end(
         &mut self,
         now: Instant,
@@ -174,9 +173,8 @@ impl Pipeline {
     ) {
         if self.hedge.is_some() {
             self.copy_ended(now, token, call, attempt, outcome, env, out);
-        } else if Root::of_call(&mut call[0]).end(attempt) {
-            let step = Step::Up(self.layers.len(), outcome);
-            self.walk_outside(now, token, call, step, env, out);
+        } else if Root(&mut call[0]).end(attempt) {
+            self.up(now, token, call, self.layers.len(), outcome, env, out);
         }
     }
 
@@ -202,7 +200,7 @@ impl Pipeline {
                         Step::Up(at, outcome)
                     }
                 };
-                self.walk_outside(now, token, call, step, env, out);
+                self.walk(now, token, call, step, env, out);
             }
             Some(Place::Inside(copy, at)) => {
                 let mut path = self.inside(call, copy);
@@ -229,7 +227,7 @@ impl Pipeline {
         out: &mut impl Sink,
     ) {
         if let Some(at) = self.outside(call).wake(out) {
-            return self.walk_outside(now, token, call, Step::Down(at + 1), env, out);
+            return self.walk(now, token, call, Step::Down(at + 1), env, out);
         }
         // One wake may stand for several copies: whoever has a place goes on.
         for copy in self.live(call) {
@@ -249,5 +247,62 @@ impl Pipeline {
         out: &mut impl Sink,
     ) {
         self.give_up(now, call, 0, out);
+    }
+
+    /// Walks outside of the hedge, if there is one, and wherever that leads.
+    #[inline(always)]
+    fn walk(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        step: Step,
+        env: &mut impl Env,
+        out: &mut impl Sink,
+    ) {
+        if self.hedge.is_some() {
+            return self.walk_outside(now, token, call, step, env, out);
+        }
+        match step {
+            Step::Down(at) => self.down(now, token, call, at, env, out),
+            Step::Up(at, outcome) => self.up(now, token, call, at, outcome, env, out),
+        }
+    }
+
+    /// Inwards where there is no hedge, from the layer `at`.
+    #[inline(never)]
+    fn down(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        at: usize,
+        env: &mut impl Env,
+        out: &mut impl Sink,
+    ) {
+        let mut path = self.outside(call);
+        let reached = path.down(now, token, at, env, out);
+        if let Some(outcome) = path.end(now, reached, out) {
+            out.push(Action::Finish(outcome));
+        }
+    }
+
+    /// Outwards where there is no hedge, from just inside of the layer below `at`.
+    #[inline(never)]
+    fn up(
+        &mut self,
+        now: Instant,
+        token: Token,
+        call: &mut [Frame],
+        at: usize,
+        outcome: Outcome,
+        env: &mut impl Env,
+        out: &mut impl Sink,
+    ) {
+        match self.outside(call).ascend(now, at, outcome, env, out) {
+            Ok(next) => self.down(now, token, call, next, env, out),
+            Err(Reached::Top(outcome)) => out.push(Action::Finish(outcome)),
+            Err(_) => {}
+        }
     }
 }

@@ -40,25 +40,20 @@ pub(crate) enum Reached {
     Rest,
 }
 
-// The arguments are the walk's whole context; a struct for them costs the optimiser its sight.
+// The arguments are the walk's whole context; a struct for them costs the optimiser its sight. For the
+// same reason the walks are put where they are asked for: the pipeline gives each a function of its own.
 #[allow(clippy::too_many_arguments)]
 impl Path<'_> {
-    #[inline]
-    pub(crate) fn walk(
+    /// Inwards, from the layer `at`.
+    #[inline(always)]
+    pub(crate) fn down(
         &mut self,
         now: Instant,
         token: Token,
-        step: Step,
+        mut at: usize,
         env: &mut impl Env,
         out: &mut impl Sink,
     ) -> Reached {
-        let mut at = match step {
-            Step::Down(at) => at,
-            Step::Up(at, outcome) => match self.ascend(now, at, outcome, env, out) {
-                Ok(next) => next,
-                Err(reached) => return reached,
-            },
-        };
         // A refusal may end at a retry that goes down again at once: a loop, not a recursion.
         loop {
             loop {
@@ -80,9 +75,10 @@ impl Path<'_> {
         }
     }
 
-    /// Answers the layer from which the call goes inwards again at once, or where it has come to.
-    #[inline]
-    fn ascend(
+    /// Outwards with an outcome, from just inside of the layer below `at`. Answers the layer from
+    /// which the call goes inwards again at once, or where it has come to.
+    #[inline(always)]
+    pub(crate) fn ascend(
         &mut self,
         now: Instant,
         at: usize,
@@ -102,18 +98,35 @@ impl Path<'_> {
         Err(Reached::Top(outcome))
     }
 
-    /// Takes the walk to an end where the bottom is the network; answers the outcome with which it
-    /// came out at the top.
-    #[inline]
-    pub(crate) fn run(
+    #[inline(always)]
+    pub(crate) fn walk(
         &mut self,
         now: Instant,
         token: Token,
         step: Step,
         env: &mut impl Env,
         out: &mut impl Sink,
+    ) -> Reached {
+        let at = match step {
+            Step::Down(at) => at,
+            Step::Up(at, outcome) => match self.ascend(now, at, outcome, env, out) {
+                Ok(next) => next,
+                Err(reached) => return reached,
+            },
+        };
+        self.down(now, token, at, env, out)
+    }
+
+    /// The end of a walk where the bottom is the network: sends an attempt there, or answers the
+    /// outcome with which the call came out at the top.
+    #[inline(always)]
+    pub(crate) fn end(
+        &mut self,
+        now: Instant,
+        reached: Reached,
+        out: &mut impl Sink,
     ) -> Option<Outcome> {
-        match self.walk(now, token, step, env, out) {
+        match reached {
             Reached::Bottom if self.root.can_send() => {
                 out.push(Action::Send(self.root.send()));
                 None

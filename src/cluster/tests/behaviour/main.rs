@@ -9,6 +9,7 @@ mod crash;
 mod degrade;
 mod ejection;
 mod handlers;
+mod hedges;
 mod keys;
 mod log;
 mod network;

@@ -7,7 +7,7 @@ use super::generator;
 use clock::{Duration, Instant};
 use model::{Model, Policy, PolicyId, Step};
 use policy::Outcome;
-use policy::config::{FallbackConfig, LayerConfig, PolicyConfig};
+use policy::config::{FallbackConfig, HedgeConfig, LayerConfig, PolicyConfig};
 use proptest::prelude::*;
 use stormglass_cluster::{EdgeId, Observer, Reason, Tick, World};
 
@@ -18,13 +18,22 @@ fn inert() -> LayerConfig {
     })
 }
 
-/// The same model with that layer around every call and attempt that goes a shorter way.
+/// A single copy.
+fn one_copy() -> LayerConfig {
+    LayerConfig::Hedge(HedgeConfig {
+        attempts: 1,
+        ..HedgeConfig::default()
+    })
+}
+
+/// The same model with those layers around every call and attempt that goes a shorter way.
 fn with_inert_layers(model: &Model) -> Model {
     let mut model = model.clone();
     for policy in &mut model.policies {
         let layers = &mut policy.config.layers;
         if matches!(layers[..], [] | [LayerConfig::Timeout(_)]) {
             layers.insert(0, inert());
+            layers.push(one_copy());
             layers.push(inert());
         }
     }
