@@ -105,7 +105,7 @@ impl Layer {
 
     // The arguments are the walk's whole context; a struct for them costs the optimiser its sight.
     #[allow(clippy::too_many_arguments)]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn admit(
         &mut self,
         id: TimerId,
@@ -133,7 +133,7 @@ impl Layer {
     }
 
     #[allow(clippy::too_many_arguments)]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(
         &mut self,
         id: TimerId,

@@ -40,8 +40,8 @@ pub(crate) enum Reached {
     Rest,
 }
 
-// The arguments are the walk's whole context; a struct for them costs the optimiser its sight. For the
-// same reason the walks are put where they are asked for: the pipeline gives each a function of its own.
+// The arguments are the walk's whole context; a struct for them costs the optimiser its sight. What most
+// calls go through is put where it is asked for, what few go through is there once.
 #[allow(clippy::too_many_arguments)]
 impl Path<'_> {
     /// Inwards, from the layer `at`.
@@ -68,7 +68,8 @@ impl Path<'_> {
                     Descend::Refuse => break,
                 }
             }
-            match self.ascend(now, at, Outcome::Rejected, env, out) {
+            // Lent anew, so that the path itself need not be in memory for the others.
+            match self.lend().refused(now, at, env, out) {
                 Ok(next) => at = next,
                 Err(reached) => return reached,
             }
@@ -98,7 +99,28 @@ impl Path<'_> {
         Err(Reached::Top(outcome))
     }
 
-    #[inline(always)]
+    #[inline(never)]
+    fn refused(
+        &mut self,
+        now: Instant,
+        at: usize,
+        env: &mut impl Env,
+        out: &mut impl Sink,
+    ) -> Result<usize, Reached> {
+        self.ascend(now, at, Outcome::Rejected, env, out)
+    }
+
+    fn lend(&mut self) -> Path<'_> {
+        Path {
+            layers: &mut *self.layers,
+            frames: &mut *self.frames,
+            root: Root(&mut *self.root.0),
+            first: self.first,
+        }
+    }
+
+    /// One of them, then the other where that is asked for.
+    #[inline(never)]
     pub(crate) fn walk(
         &mut self,
         now: Instant,
