@@ -156,7 +156,7 @@ impl World {
 
     /// A request is lost with its instance, which forgets it.
     pub(crate) fn lose_token(&mut self, root: u32) {
-        drop(self.held.take(root));
+        let _forgotten = self.held.take(root);
     }
 
     /// What the refusal of a request says about coming back.
