@@ -309,7 +309,7 @@ impl World {
                 continue;
             }
             self.stop_strands(now, obs, root);
-            self.lose_token(root);
+            self.held.forget(root);
             match self.strands[root].doing {
                 // The answer had left before.
                 Doing::Answering | Doing::Lost => {}

@@ -87,6 +87,13 @@ impl Held {
         self.tokens.iter().flatten().count()
     }
 
+    /// A request is lost with its instance, which forgets it.
+    pub(crate) fn forget(&mut self, root: u32) {
+        if let Some(token) = self.tokens.get_mut(root as usize) {
+            *token = None;
+        }
+    }
+
     fn take(&mut self, root: u32) -> Option<Admitted> {
         self.tokens.get_mut(root as usize)?.take()
     }
@@ -152,11 +159,6 @@ impl World {
             Some(outcome) => guard.admission.ended(now, token, outcome),
             None => guard.admission.dropped(now, token),
         }
-    }
-
-    /// A request is lost with its instance, which forgets it.
-    pub(crate) fn lose_token(&mut self, root: u32) {
-        let _forgotten = self.held.take(root);
     }
 
     /// What the refusal of a request says about coming back.

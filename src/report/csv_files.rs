@@ -47,6 +47,12 @@ pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
         subject.count("arrivals", s.arrivals)?;
         subject.count("completed", s.completed)?;
         subject.count("refused", s.refused)?;
+        if let Some(skipped) = s.skipped {
+            subject.count("skipped", skipped)?;
+        }
+        if let Some(ejections) = s.ejections {
+            subject.count("ejections", ejections)?;
+        }
         subject.figure("queue_length.mean", &s.queue_length.mean, "requests")?;
         subject.figure("queue_length.max", &s.queue_length.max, "requests")?;
         subject.figure("wait.mean", &s.wait_ms.mean, "ms")?;

@@ -104,6 +104,8 @@ fn service(utilization: f64, refused: u64) -> ServiceRecord {
         arrivals: 941_002,
         completed: 940_120,
         refused,
+        skipped: None,
+        ejections: None,
         queue_length: QueueLength {
             mean: within(utilization * 3.1, 0.1),
             max: within(utilization * 256.0, 9.0),

@@ -106,6 +106,7 @@ impl Combined<'_> {
     }
 
     fn service(&self, s: usize) -> ServiceRecord {
+        let service = &self.model.services[s];
         let workers = busy_at_once(self.model, s);
         let sum = |count: fn(&ServiceTotals) -> u64| {
             self.replications
@@ -125,6 +126,8 @@ impl Combined<'_> {
             arrivals: sum(|t| t.arrived),
             completed: sum(|t| t.completed),
             refused: sum(|t| t.refused),
+            skipped: service.degrade.map(|_| sum(|t| t.skipped)),
+            ejections: service.outlier_ejection.map(|_| sum(|t| t.ejections)),
             queue_length: QueueLength {
                 mean: self.estimate(Range::NotNegative, |r| {
                     per(r.services[s].totals.queue as f64 / 1e9, r.seconds)

@@ -125,8 +125,15 @@ pub struct ServiceRecord {
     pub arrivals: u64,
     /// Requests that were answered.
     pub completed: u64,
-    /// Requests that a full queue refused.
+    /// Requests that were refused: by admission, a full queue, or a queue that drops what waited too
+    /// long.
     pub refused: u64,
+    /// Optional steps that degraded instances skipped; absent where none degrades.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<u64>,
+    /// How often a caller instance left an instance out; absent without outlier ejection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ejections: Option<u64>,
     /// Requests waiting, over all instances.
     pub queue_length: QueueLength,
     /// From the arrival at the instance to a worker.

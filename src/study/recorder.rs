@@ -77,6 +77,8 @@ struct ServiceFacts {
     arrived: u64,
     completed: u64,
     refused: u64,
+    skipped: u64,
+    ejections: u64,
     queue: Gauge,
     busy: Gauge,
     /// Of requests that arrived after warm-up.
@@ -331,6 +333,14 @@ impl Observer for Recorder<'_> {
         self.services[service].refused += 1;
     }
 
+    fn skipped(&mut self, _now: Instant, service: usize) {
+        self.services[service].skipped += 1;
+    }
+
+    fn ejected(&mut self, _now: Instant, service: usize, before: u32, after: u32) {
+        self.services[service].ejections += u64::from(after.saturating_sub(before));
+    }
+
     #[inline]
     fn served(&mut self, now: Instant, service: usize, arrived: Instant) {
         if arrived >= self.plan.warmup_end {
@@ -404,6 +414,8 @@ impl ServiceFacts {
             arrived: self.arrived,
             completed: self.completed,
             refused: self.refused,
+            skipped: self.skipped,
+            ejections: self.ejections,
             queue: self.queue.integral(now.as_nanos()),
             busy: self.busy.integral(now.as_nanos()),
         }

@@ -147,6 +147,7 @@ mod tests {
             refused: 1,
             queue: 6_000_000_000,
             busy: 3_000_000_000,
+            ..ServiceTotals::default()
         }];
         let series = service_series(&rows, &[2.0], 3.0);
         assert_eq!(

@@ -37,6 +37,10 @@ pub(crate) struct ServiceTotals {
     pub(crate) arrived: u64,
     pub(crate) completed: u64,
     pub(crate) refused: u64,
+    /// Optional steps that were left out.
+    pub(crate) skipped: u64,
+    /// How often a caller left an instance out.
+    pub(crate) ejections: u64,
     /// Waiting requests × nanoseconds.
     pub(crate) queue: u128,
     /// Busy workers × nanoseconds.
@@ -111,6 +115,8 @@ impl ServiceTotals {
         self.arrived += other.arrived;
         self.completed += other.completed;
         self.refused += other.refused;
+        self.skipped += other.skipped;
+        self.ejections += other.ejections;
         self.queue += other.queue;
         self.busy += other.busy;
     }
@@ -121,6 +127,8 @@ impl ServiceTotals {
             arrived: self.arrived - mark.arrived,
             completed: self.completed - mark.completed,
             refused: self.refused - mark.refused,
+            skipped: self.skipped - mark.skipped,
+            ejections: self.ejections - mark.ejections,
             queue: self.queue - mark.queue,
             busy: self.busy - mark.busy,
         }

@@ -148,6 +148,7 @@ fn a_service_is_averaged_over_the_time_after_warm_up() {
         refused,
         queue,
         busy,
+        ..
     } = service.totals;
     assert_eq!((arrived, completed, refused), (1, 1, 1));
     assert_eq!(queue, u128::from((2 * 10 + 4 * 10) * MS));

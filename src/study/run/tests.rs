@@ -350,3 +350,34 @@ proptest! {
         prop_assert!(storm.amplification.is_none_or(|a| a <= f64::from(attempts)));
     }
 }
+
+#[test]
+fn what_was_skipped_and_left_out_is_counted_where_it_can_be() {
+    // Who waits for the first request degrades the front for the rest of the run. Of two instances
+    // that always fail, one is left out at once, and never two.
+    let record = run(&testing::model(
+        "
+name: counts
+run: {duration: 10s, warmup: 1s}
+services:
+  front:
+    degrade: {queue_length: 0, recover_after: 1h}
+    endpoints: {get: [{compute: 10ms}, {call: back.get, optional: true}]}
+  back:
+    instances: 2
+    outlier_ejection: {consecutive: 1}
+    endpoints: {get: [{fail: 1}]}
+workloads:
+  before: {target: front.get, batch: {size: 3, at: 0s}}
+  after: {target: front.get, batch: {size: 5, at: 2s}}
+  other: {target: back.get, batch: {size: 7, at: 3s}}
+",
+    ));
+    let (front, back) = (&record.services["front"], &record.services["back"]);
+    assert_eq!((front.skipped, front.ejections), (Some(5), None));
+    assert_eq!((back.skipped, back.ejections), (None, Some(1)));
+    assert_eq!(record.workloads["after"].degraded, 5);
+    let text = to_json(&record);
+    assert_eq!(text.matches("\"skipped\"").count(), 1);
+    assert_eq!(text.matches("\"ejections\"").count(), 1);
+}
