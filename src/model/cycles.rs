@@ -162,8 +162,15 @@ fn one(step: &Step, model: &Model, ends: &[Vec<Ends>]) -> Ends {
                 })
             });
             let mended = mended || *optional;
+            // Another's layer may end a call as it likes.
+            let may_mend = policy.is_some_and(|policy| {
+                let layers = &model.policies[policy].config.layers;
+                layers
+                    .iter()
+                    .any(|layer| matches!(layer, LayerConfig::Custom(_)))
+            });
             Ends {
-                well: callee.well || callee.badly && mended,
+                well: callee.well || callee.badly && (mended || may_mend),
                 badly: callee.badly && !mended,
             }
         }
