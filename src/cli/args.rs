@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Say what is wrong with model files, without running them.
     Check(CheckArgs),
-    /// Run every cell of an experiment, and go on where an earlier start was stopped.
+    /// Run every cell of an experiment, and go on after a stop.
     Sweep(SweepArgs),
     /// Print the JSON Schema of models, experiments or results.
     Schema {
