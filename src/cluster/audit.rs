@@ -408,6 +408,10 @@ impl Counts {
                 "the jobs that share the cores are not those at work",
             ),
             (
+                instance.open != instance.is_open(),
+                "requests just come in, or do not",
+            ),
+            (
                 instance.pauses == 0 && !instance.frozen.is_empty(),
                 "work is frozen without a pause",
             ),

@@ -279,6 +279,7 @@ impl World {
         let instance = &mut self.instances[id as usize];
         instance.crashes += 1;
         instance.starting = Stamp::NONE;
+        instance.settle();
         if instance.crashes > 1 {
             return;
         }
@@ -336,14 +337,17 @@ impl World {
         )));
         self.startups += 1;
         instance.starting = self.engine.schedule(now + time, Event::Ready(id));
+        instance.settle();
     }
 
     /// The instance has started, with fresh memory: its policies know nothing.
     pub(crate) fn ready<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, stamp: Stamp) {
-        if self.instances[id as usize].starting != stamp {
+        let instance = &mut self.instances[id as usize];
+        if instance.starting != stamp {
             return;
         }
-        self.instances[id as usize].starting = Stamp::NONE;
+        instance.starting = Stamp::NONE;
+        instance.settle();
         self.forget(now, obs, id);
     }
 
@@ -351,6 +355,7 @@ impl World {
     fn pause<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         let instance = &mut self.instances[id as usize];
         instance.pauses += 1;
+        instance.settle();
         if instance.pauses > 1 {
             return;
         }
@@ -372,6 +377,7 @@ impl World {
     fn unpause<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         let instance = &mut self.instances[id as usize];
         instance.pauses -= 1;
+        instance.settle();
         if instance.pauses > 0 {
             return;
         }

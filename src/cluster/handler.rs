@@ -29,7 +29,29 @@ impl World {
     pub(crate) fn deliver<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
         let strand = &mut self.strands[root];
         let id = strand.instance;
-        let instance = &mut self.instances[id as usize];
+        let instance = &self.instances[id as usize];
+        if !instance.open {
+            self.deliver_with_care(now, obs, root);
+            return;
+        }
+        if strand.gave_up != Instant::NEVER && instance.abandoned != Abandoned::Serve {
+            self.answered(root);
+            return;
+        }
+        obs.arrived(now, instance.service as usize);
+        if instance.blocking {
+            self.acquire(now, obs, root);
+        } else {
+            self.go_on(now, obs, root, Outcome::Success);
+        }
+    }
+
+    /// The same where something may stand in the way. Apart, so that the common way is not the longer
+    /// for it.
+    #[inline(never)]
+    fn deliver_with_care<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        let strand = &mut self.strands[root];
+        let instance = &mut self.instances[strand.instance as usize];
         if !instance.is_up() {
             // A machine that is gone says nothing; one that starts refuses connections.
             if instance.crashes > 0 && instance.crash_mode == CrashMode::Blackhole {
@@ -48,22 +70,11 @@ impl World {
             return;
         }
         obs.arrived(now, instance.service as usize);
-        if instance.guard.is_some() {
-            self.arrive_guarded(now, obs, root);
-        } else if instance.blocking {
-            self.acquire(now, obs, root);
-        } else {
-            self.go_on(now, obs, root, Outcome::Success);
-        }
-    }
-
-    /// The same where admission is asked. Apart, so that the common way is not the longer for it.
-    #[inline(never)]
-    fn arrive_guarded<O: Observer>(&mut self, now: Instant, obs: &mut O, root: u32) {
+        let blocking = instance.blocking;
         if !self.let_in(now, obs, root) {
             return;
         }
-        if self.instances[self.strands[root].instance as usize].blocking {
+        if blocking {
             self.acquire(now, obs, root);
         } else {
             self.go_on(now, obs, root, Outcome::Success);

@@ -259,11 +259,21 @@ pub(crate) struct Instance {
     pub(crate) errors: f64,
     /// Where it does not let everything in and do everything.
     pub(crate) guard: Option<Box<Guard>>,
+    /// It is up, not paused, and nobody is at the door: see [`Self::settle`].
+    pub(crate) open: bool,
 }
 
 impl Instance {
+    /// Finds out anew whether requests just come in, after anything has changed that may hinder them.
+    pub(crate) fn settle(&mut self) {
+        self.open = self.is_open();
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_up() && self.pauses == 0 && self.guard.is_none()
+    }
+
     /// Whether it takes requests now.
-    #[inline]
     pub(crate) fn is_up(&self) -> bool {
         self.crashes == 0 && self.starting == Stamp::NONE
     }

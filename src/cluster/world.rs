@@ -431,6 +431,7 @@ fn instances(model: &Model) -> Vec<Instance> {
                 slow: 1.0,
                 errors: 0.0,
                 guard: Guard::new(service),
+                open: service.admission.layers.is_empty() && service.degrade.is_none(),
             });
         }
     }

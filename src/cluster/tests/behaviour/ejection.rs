@@ -115,6 +115,23 @@ workloads: {w: {target: web.e, policy: p, AT(0 3)}}
 }
 
 #[test]
+fn a_copy_that_lost_does_not_speak_against_an_instance() {
+    let policy = "hedge: {attempts: 2, delay: 5ms}";
+    let log = ejected(policy, "slow: {instance: s-1, factor: 1000}");
+    assert!(
+        log.attempts("w->s.e").len() > 1300,
+        "every third goes twice"
+    );
+    assert!(log.ejected("s").is_empty());
+    // Unless its own time was up before.
+    let log = ejected(
+        &format!("{policy}, timeout: 3ms"),
+        "slow: {instance: s-1, factor: 1000}",
+    );
+    assert!(!log.ejected("s").is_empty());
+}
+
+#[test]
 fn the_only_instance_is_never_left_out() {
     let log = run("
 services:
