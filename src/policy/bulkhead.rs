@@ -4,10 +4,10 @@
 //! can take it.
 
 use crate::config::BulkheadConfig;
+use crate::driver::{Action, Env, Sink, TimerId, Token};
 use crate::frame::{Frame, Root};
 use crate::layer::{Descend, Fired};
 use crate::outcome::Outcome;
-use crate::pipeline::{Action, Env, Sink, TimerId, Token};
 use crate::scoped::Scoped;
 use clock::{Duration, Instant};
 use std::collections::VecDeque;

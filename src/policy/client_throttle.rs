@@ -11,10 +11,10 @@
 //! refusals grows with the demand.
 
 use crate::config::ClientThrottleConfig;
+use crate::driver::Env;
 use crate::frame::{Frame, Root};
 use crate::layer::Descend;
 use crate::outcome::Outcome;
-use crate::pipeline::Env;
 use crate::rejected::Rejected;
 use crate::scoped::Scoped;
 use crate::slices::Slices;

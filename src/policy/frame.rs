@@ -4,7 +4,7 @@
 //! with a million calls in flight allocates nothing for them one by one. A frame is meaningless
 //! outside the pipeline that wrote it.
 
-use crate::pipeline::{Attempt, Env};
+use crate::driver::{Attempt, Env};
 
 /// The memory of one call at one layer. A driver keeps [`crate::Pipeline::frames`] of them for
 /// each call, all `Frame::default()` before the call starts, and never looks inside.

@@ -6,7 +6,7 @@
 
 use crate::config::{LayerConfig, PolicyConfig};
 use crate::copies::Place;
-pub(crate) use crate::driver::{Action, Attempt, Env, Pushback, Sink, TimerId, Token};
+use crate::driver::{Action, Attempt, Env, Sink, TimerId, Token};
 use crate::frame::{Frame, Root};
 use crate::hedge::Hedge;
 use crate::layer::{Fired, Layer};

@@ -6,10 +6,10 @@
 use crate::adaptive::AdaptiveRateLimiter;
 use crate::backoff;
 use crate::config::{Heed, RetryConfig};
+use crate::driver::{Action, Attempt, Env, Pushback, Sink, TimerId};
 use crate::frame::{Frame, Root};
 use crate::layer::{Ascend, Descend, Fired};
 use crate::outcome::Outcome;
-use crate::pipeline::{Action, Attempt, Env, Pushback, Sink, TimerId};
 use crate::retry_budget::{Drawn, RetryBudget};
 use clock::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! A policy's state, once for the whole target service or once for each of its instances.
 
 use crate::config::Scope;
+use crate::driver::Env;
 use crate::frame::Root;
-use crate::pipeline::Env;
 
 /// One `T`, or one for each target instance.
 #[derive(Clone, Debug)]

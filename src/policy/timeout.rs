@@ -1,10 +1,10 @@
 //! Timeout: gives up on what is inside after a span. It keeps nothing between calls.
 
 use crate::config::Span;
+use crate::driver::{Action, Env, Sink, TimerId};
 use crate::frame::Frame;
 use crate::layer::Fired;
 use crate::outcome::Outcome;
-use crate::pipeline::{Action, Env, Sink, TimerId};
 use clock::{Duration, Instant};
 
 const ARMED: u32 = 1;

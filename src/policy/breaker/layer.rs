@@ -3,10 +3,10 @@
 
 use super::{BreakerState, CircuitBreaker, Permit};
 use crate::config::BreakerConfig;
+use crate::driver::Env;
 use crate::frame::{Frame, Root};
 use crate::layer::Descend;
 use crate::outcome::Outcome;
-use crate::pipeline::Env;
 use crate::scoped::Scoped;
 use clock::Instant;
 

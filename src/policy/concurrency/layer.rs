@@ -2,10 +2,10 @@
 
 use super::{ConcurrencyLimit, Held};
 use crate::config::ConcurrencyConfig;
+use crate::driver::Env;
 use crate::frame::{Frame, Root};
 use crate::layer::Descend;
 use crate::outcome::Outcome;
-use crate::pipeline::Env;
 use crate::scoped::Scoped;
 use clock::Instant;
 use core::num::NonZeroU32;

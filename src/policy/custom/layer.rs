@@ -7,10 +7,10 @@
 use super::{Admit, Custom, Record};
 use crate::breaker::BreakerState;
 use crate::config::{CustomConfig, Role, Scope};
+use crate::driver::{Action, Attempt, Env, Sink, TimerId};
 use crate::frame::{Frame, Root};
 use crate::layer::{Ascend, Descend, Fired};
 use crate::outcome::Outcome;
-use crate::pipeline::{Action, Attempt, Env, Sink, TimerId};
 use crate::scoped::Scoped;
 use clock::{Duration, Instant};
 

@@ -2,9 +2,9 @@
 
 use super::KeyedRateLimiter;
 use crate::config::RateLimitConfig;
+use crate::driver::{Action, Env, Sink, TimerId};
 use crate::frame::{Frame, Root};
 use crate::layer::{Descend, Fired};
-use crate::pipeline::{Action, Env, Sink, TimerId};
 use crate::scoped::Scoped;
 use clock::{Duration, Instant};
 

@@ -439,6 +439,27 @@ fn a_refusal_is_no_answer_of_the_server() {
 }
 
 #[test]
+fn a_copy_of_the_next_run_knows_nothing_of_the_run_before() {
+    let mut s = Scene::new([
+        retry(2, 5),
+        LayerConfig::Hedge(HedgeConfig {
+            hedge_on: Outcome::FAILURES.into_iter().collect(),
+            ..config(2, HedgeDelay::OnFailure)
+        }),
+        bulkhead(1, 0, Scope::Instance),
+    ]);
+    s.start(0);
+    s.env.targets = vec![1, 2, 0, 2];
+    assert_eq!(s.start(0), [Send(0)]);
+    assert_eq!(s.end(1, 1, 0, Error), [Send(1)]);
+    assert_eq!(s.end(2, 1, 1, Error), [SetTimer(0, at(7))]);
+    // Its first copy meets the first call at instance 0, and no server has said anything.
+    assert_eq!(s.fire(7, 1, 0), [Send(2)]);
+    assert_eq!(s.pipeline.target(&s.calls[1], 2), Some(2));
+    assert_eq!(s.env.asked, 2);
+}
+
+#[test]
 fn a_copy_takes_the_place_that_another_one_of_its_call_gives_back() {
     let mut s = Scene::new([hedge(3, 10), bulkhead(1, 3, Scope::Service)]);
     assert_eq!(s.start(0), [SetTimer(0, at(10)), Send(0)]);
