@@ -131,6 +131,9 @@ impl World {
     pub(crate) fn send_answer(&mut self, now: Instant, root: u32, outcome: Outcome) {
         let strand = &mut self.strands[root];
         if strand.owner == NONE {
+            if strand.is_errand {
+                self.errand_served(root, outcome);
+            }
             self.answered(root);
             return;
         }

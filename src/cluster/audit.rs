@@ -175,6 +175,7 @@ impl Books<'_> {
                     let listed = world.siblings.contains(&(strand.root, id));
                     listed && world.strands[strand.root].computing
                 }
+                Doing::Agreeing => true,
                 Doing::Calling => {
                     Self::is_live(&self.calls, strand.awaits)
                         && world.calls[strand.awaits].parent == id

@@ -23,6 +23,10 @@ pub(crate) enum Event {
     Ready(u32),
     /// The next job of a processor-sharing instance is done.
     Shared(u32),
+    /// A letter of a protocol reaches its reader.
+    Mail(u32),
+    /// An alarm of a protocol rings.
+    Alarm(u32),
 }
 
 /// How many bits the number of a slot may have.
@@ -41,6 +45,8 @@ impl Payload for Event {
             Self::Fault(s) => (6, s),
             Self::Ready(s) => (7, s),
             Self::Shared(s) => (8, s),
+            Self::Mail(s) => (9, s),
+            Self::Alarm(s) => (10, s),
         };
         debug_assert!(slot < 1 << SLOT_BITS);
         kind << SLOT_BITS | slot
@@ -58,7 +64,9 @@ impl Payload for Event {
             5 => Self::Timer(slot),
             6 => Self::Fault(slot),
             7 => Self::Ready(slot),
-            _ => Self::Shared(slot),
+            8 => Self::Shared(slot),
+            9 => Self::Mail(slot),
+            _ => Self::Alarm(slot),
         }
     }
 }
@@ -80,6 +88,8 @@ mod tests {
             Event::Fault(6),
             Event::Ready(7),
             Event::Shared(8),
+            Event::Mail(9),
+            Event::Alarm(10),
         ] {
             assert_eq!(Event::unpack(event.pack()), event);
         }

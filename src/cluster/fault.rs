@@ -20,7 +20,7 @@ use policy::Outcome;
 pub(crate) struct Fault {
     when: When,
     kind: FaultKind,
-    /// Where it acts, for the kinds that act on instances.
+    /// Where it acts, for the kinds that act on instances; of a leader's crash: whom it struck last.
     instances: Vec<u32>,
     active: bool,
     stream: Stream,
@@ -112,9 +112,15 @@ impl World {
         }
         obs.fault(now, number as usize, active);
         let kind = fault.kind.clone();
-        let instances = core::mem::take(&mut fault.instances);
+        if let FaultKind::CrashLeader { service, .. } = kind
+            && active
+        {
+            // Whom it strikes is remembered, so that the same one starts again.
+            let leader = self.leader_of(service);
+            self.faults[number as usize].instances = leader.into_iter().collect();
+        }
+        let instances = self.faults[number as usize].instances.clone();
         self.apply(now, obs, number, &kind, &instances, active);
-        self.faults[number as usize].instances = instances;
     }
 
     fn apply<O: Observer>(
@@ -127,7 +133,7 @@ impl World {
         active: bool,
     ) {
         let disturbance = match kind {
-            FaultKind::Crash { mode, .. } => {
+            FaultKind::Crash { mode, .. } | FaultKind::CrashLeader { mode, .. } => {
                 for &id in instances {
                     if active {
                         self.crash(now, obs, id, *mode);
@@ -264,8 +270,15 @@ impl World {
         let location = self.instances[id as usize].location;
         let vanished = |fault: &Fault| {
             fault.active
-                && matches!(fault.kind, FaultKind::Crash { place, mode: CrashMode::Blackhole }
-                    if contains(place, location))
+                && match fault.kind {
+                    FaultKind::Crash { place, mode } => {
+                        mode == CrashMode::Blackhole && contains(place, location)
+                    }
+                    FaultKind::CrashLeader { mode, .. } => {
+                        mode == CrashMode::Blackhole && fault.instances.contains(&id)
+                    }
+                    _ => false,
+                }
         };
         if self.faults.iter().any(vanished) {
             CrashMode::Blackhole
@@ -314,12 +327,16 @@ impl World {
             match self.strands[root].doing {
                 // The answer had left before.
                 Doing::Answering | Doing::Lost => {}
-                _ if self.strands[root].owner == NONE => self.free(root),
+                _ if self.strands[root].owner == NONE => {
+                    self.drop_errand(root);
+                    self.free(root);
+                }
                 // The connection breaks, or the caller hears nothing.
                 _ if mode == CrashMode::Refuse => self.send_answer(now, root, Outcome::Unavailable),
                 _ => self.lose(root),
             }
         }
+        self.protocols_down(now, obs, id);
         self.replay(id);
     }
 
@@ -349,6 +366,7 @@ impl World {
         instance.starting = Stamp::NONE;
         instance.settle();
         self.forget(now, obs, id);
+        self.protocols_up(now, obs, id);
     }
 
     /// The instance does nothing from now on, and loses nothing.

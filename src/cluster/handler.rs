@@ -189,6 +189,11 @@ impl World {
                         return;
                     }
                 }
+                Op::Transaction { number } => {
+                    strand.doing = Doing::Agreeing;
+                    self.begin_transaction(now, obs, id, number);
+                    return;
+                }
                 Op::End => {
                     self.strand_ended(now, obs, id, Outcome::Success);
                     return;

@@ -440,6 +440,7 @@ impl World {
                 let call = core::mem::replace(&mut strand.awaits, NONE);
                 self.abandon_call(now, obs, call);
             }
+            Doing::Agreeing => self.stops_listening(id),
             Doing::Forked => {
                 let fork = core::mem::replace(&mut strand.awaits, NONE);
                 self.forks.remove(fork);

@@ -51,8 +51,71 @@ pub trait Observer {
     /// The number of open and half-open circuit breakers of one caller instance changed on an
     /// edge: from `before` to `after`, each (open, half-open).
     fn breakers(&mut self, now: Instant, edge: EdgeId, before: (u32, u32), after: (u32, u32)) {}
+    /// Something happened to a transaction of a `transaction` step, by the number of the step (see
+    /// [`crate::World::transactions`]).
+    fn transaction(&mut self, now: Instant, step: usize, fact: TransactionFact) {}
+    /// Something happened in the group of a replicated service.
+    fn group(&mut self, now: Instant, service: usize, fact: GroupFact) {}
+    /// An attempt of a call was sent to an instance that was down: its caller did not know.
+    fn sent_to_dead(&mut self, now: Instant, edge: EdgeId) {}
     /// A fault of the model (by its index) began or was over.
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {}
+}
+
+/// What happens to a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TransactionFact {
+    /// Its step was reached.
+    Started,
+    /// It was decided, and the step knows; `started` is when the step was reached.
+    Ended {
+        /// Else it was aborted.
+        committed: bool,
+        /// When its step was reached.
+        started: Instant,
+    },
+    /// The handler that ran it was lost with its instance before it knew.
+    Lost,
+    /// A participant that had voted for it learned the outcome after this time.
+    InDoubt(Duration),
+    /// A participant let its keys go after this time.
+    Locked(Duration),
+    /// A site sent a message for it.
+    Message,
+    /// A site forced a log record for it.
+    Forced,
+    /// Done work was undone.
+    Compensated,
+    /// Somebody saw, or changed, what was not yet decided.
+    Anomaly,
+}
+
+/// What happens in a group of replicas.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupFact {
+    /// A replica stands for election.
+    Candidate,
+    /// A term has ended without a leader because the votes were split.
+    SplitVote,
+    /// A replica leads, and is reachable as far as it knows; the group had no leader for this time.
+    Leads {
+        /// For how long nobody led.
+        leaderless: Duration,
+    },
+    /// Nobody leads any more.
+    Leaderless,
+    /// A request waits for a leader.
+    Buffered,
+    /// A request found the buffer full, or waited in vain.
+    Refused,
+    /// A replica sent a message.
+    Message,
+    /// A replica forced its log.
+    Forced,
+    /// A write was acknowledged.
+    Acknowledged,
+    /// A read saw less than what was acknowledged before; by how much time it was behind.
+    StaleRead(Duration),
 }
 
 /// What an observer wants of the run.

@@ -5,7 +5,7 @@
 
 use crate::sampler;
 use engine::Sampler;
-use model::{Model, PolicyId, Step, Target};
+use model::{Model, PolicyId, Step, Target, Transaction};
 
 /// Index into [`Program::ops`].
 pub(crate) type Pc = u32;
@@ -33,6 +33,8 @@ pub(crate) enum Op {
     Read { table: u32 },
     /// Writes one.
     Write { table: u32, if_unchanged: bool },
+    /// Runs a transaction.
+    Transaction { number: u32 },
     /// The end of a handler, of a branch, of a round.
     End,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Program {
     /// Cumulated weight (the last is 1) and first operation of each alternative.
     pub(crate) choices: Vec<Box<[(f64, Pc)]>>,
     pub(crate) sites: Vec<StepSite>,
+    /// Those of all handlers, with the service whose handler runs them.
+    pub(crate) transactions: Vec<(usize, Transaction)>,
     /// By service, by endpoint.
     pub(crate) entries: Vec<Vec<Pc>>,
     /// By store: the number of its first table.
@@ -183,6 +187,11 @@ impl Program {
                 self.land(skip);
             }
             Step::Fail(ratio) => self.ops.push(Op::Fail { ratio: *ratio }),
+            Step::Transaction(transaction) => {
+                let number = self.transactions.len() as u32;
+                self.transactions.push((caller, (**transaction).clone()));
+                self.ops.push(Op::Transaction { number });
+            }
             Step::Read(table) => {
                 let table = self.table(*table);
                 self.ops.push(Op::Read { table });

@@ -37,7 +37,7 @@ impl World {
             fingerprint: self.engine.fingerprint(),
             at,
             reason,
-            violations: self.audit(),
+            violations: self.found.iter().cloned().chain(self.audit()).collect(),
         }
     }
 
@@ -107,6 +107,8 @@ impl World {
             Event::Shared(instance) => self.shared_done(now, obs, instance, stamp),
             Event::Ready(instance) => self.ready(now, obs, instance, stamp),
             Event::Fault(fault) => self.fault(now, obs, fault),
+            Event::Mail(letter) => self.mail(now, obs, letter, stamp),
+            Event::Alarm(alarm) => self.alarm(now, obs, alarm, stamp),
         }
     }
 
@@ -144,6 +146,7 @@ impl World {
             Todo::Deliver(strand) => self.deliver(now, obs, strand),
             Todo::Answer(strand) => self.receive(now, obs, strand),
             Todo::Resume(strand) => self.resume(now, obs, strand),
+            Todo::Errand(errand) => self.errand_over(now, obs, errand),
         }
     }
 

@@ -107,6 +107,8 @@ pub(crate) enum Doing {
     WaitingForSibling,
     /// Waits for the call that it made.
     Calling,
+    /// Waits for a protocol: the end of a transaction, a replicated write.
+    Agreeing,
     /// Waits for its branches or rounds.
     Forked,
     /// About to go on, in the agenda.
@@ -144,10 +146,12 @@ pub(crate) struct Strand {
     pub(crate) owner: u32,
     /// The root of the request; itself for a root.
     pub(crate) root: u32,
-    /// Neighbours among the attempts of a call, or among the branches of a strand.
+    /// Neighbours among the attempts of a call, or among the branches of a strand. `next` of an
+    /// errand's root is the errand.
     pub(crate) next: u32,
     pub(crate) prev: u32,
-    /// While [`Doing::Calling`]: the call. While [`Doing::Forked`]: the fork.
+    /// While [`Doing::Calling`]: the call. While [`Doing::Forked`]: the fork. While
+    /// [`Doing::Agreeing`]: what the protocol's station knows it by.
     pub(crate) awaits: u32,
     /// Of a root: strands below it that live.
     pub(crate) family: u32,
@@ -164,6 +168,8 @@ pub(crate) struct Strand {
     pub(crate) computing: bool,
     /// It went without a part, or with a substitute for one.
     pub(crate) degraded: bool,
+    /// Of a root without a caller: a protocol hears its outcome.
+    pub(crate) is_errand: bool,
     pub(crate) origin: Origin,
 }
 
@@ -177,7 +183,7 @@ impl Strand {
         (self.next, self.prev, self.family) = (NONE, NONE, 0);
         (self.doing, self.outcome) = (Doing::Pending, Outcome::Success);
         (self.has_worker, self.admitted) = (false, false);
-        (self.computing, self.degraded) = (false, false);
+        (self.computing, self.degraded, self.is_errand) = (false, false, false);
     }
 
     /// What a new slot holds.
@@ -204,6 +210,7 @@ impl Strand {
             admitted: false,
             computing: false,
             degraded: false,
+            is_errand: false,
             origin: Origin::new(0),
         }
     }

@@ -1,19 +1,24 @@
 //! The simulated world: everything that exists while a model runs, made from the model.
 
+use crate::discovery::Directory;
+use crate::errand::Running;
 use crate::event::Event;
 use crate::fault::{self, Fault};
+use crate::group::Groups;
 use crate::guard::{Guard, Held as HeldRequests};
-use crate::limits::Limits;
+use crate::limits::{Limits, Violation};
 use crate::network::Network;
 use crate::observer::Observer;
 use crate::peers::{Choice, Peers};
 use crate::place::Location;
+use crate::post::Post;
 use crate::program::Program;
 use crate::sampler;
 use crate::shared::Shared;
 use crate::slab::{NONE, Slab};
 use crate::state::{Call, Channel, Course, Edge, Fork, Instance, ServiceState, Site, Strand};
 use crate::store::Stores;
+use crate::transaction::Transactions;
 use crate::workload::{Start, Workload};
 use clock::Instant;
 use engine::{Engine, Sampler, Stamp, stream_key};
@@ -32,6 +37,8 @@ pub(crate) enum Todo {
     Answer(u32),
     /// A strand goes on.
     Resume(u32),
+    /// An errand is over.
+    Errand(u32),
 }
 
 /// One replication of a model: its state at the present instant.
@@ -67,6 +74,11 @@ pub struct World {
     pub(crate) peers: Vec<Peers>,
     pub(crate) program: Program,
     pub(crate) stores: Stores,
+    pub(crate) post: Post,
+    pub(crate) errands: Slab<Running>,
+    pub(crate) transactions: Transactions,
+    pub(crate) groups: Groups,
+    pub(crate) directory: Directory,
     /// What guarded instances keep with requests.
     pub(crate) held: HeldRequests,
     /// What the refusal that a policy is about to hear says about coming back.
@@ -79,6 +91,8 @@ pub struct World {
     pub(crate) paused: u32,
     pub(crate) startup_key: u64,
     pub(crate) startups: u64,
+    /// What checkers of protocols have found.
+    pub(crate) found: Vec<Violation>,
     pub(crate) limits: Limits,
     // Buffers, empty between events but for `siblings`.
     /// What a policy asked for besides what it asks for most often.
@@ -114,6 +128,11 @@ impl World {
             .map(|w| Workload::new(w, seed, replication))
             .collect();
         let faults = fault::faults(model, &instances, seed, replication);
+        let post = Post::new(
+            instances.len() as u32,
+            workloads.len() as u32,
+            stream_key(seed, replication, "network", "post"),
+        );
         let mut world = Self {
             engine: Engine::new(),
             agenda: Vec::new(),
@@ -141,6 +160,11 @@ impl World {
             peers: Vec::new(),
             program,
             stores: Stores::default(),
+            post,
+            errands: Slab::new(),
+            transactions: Transactions::default(),
+            groups: Groups::default(),
+            directory: Directory::default(),
             held: HeldRequests::default(),
             pushback: Pushback::None,
             spans: model.policy_spans.iter().map(sampler::lower).collect(),
@@ -149,6 +173,7 @@ impl World {
             paused: 0,
             startup_key: stream_key(seed, replication, "services", "startup"),
             startups: 0,
+            found: Vec::new(),
             limits: Limits::default(),
             rest: Vec::new(),
             taken: Vec::new(),
@@ -160,6 +185,7 @@ impl World {
             first_instances: first_instances(model),
         };
         world.lay_out(model, seed, replication);
+        world.start_protocols();
         world.schedule_faults();
         world.open_workloads();
         world

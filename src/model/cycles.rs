@@ -200,6 +200,14 @@ fn one(step: &Step, model: &Model, ends: &[Vec<Ends>]) -> Ends {
         }
         Step::Repeat { times: 0, .. } => Ends::WELL,
         Step::Repeat { steps, .. } => sequence(steps, model, ends),
+        Step::Transaction(transaction) => {
+            let mut work = transaction.participants.iter().map(|part| part.work);
+            Ends {
+                well: work.all(|work| ends[work.service][work.endpoint].well),
+                // Its time-outs end what nobody answers.
+                badly: true,
+            }
+        }
     }
 }
 
@@ -215,11 +223,13 @@ fn targets_of(steps: &[Step], found: &mut Vec<Target>) {
                 .iter()
                 .for_each(|(_, steps)| targets_of(steps, found)),
             Step::Repeat { steps, .. } => targets_of(steps, found),
+            // What a transaction starts ends when it times out, whatever becomes of the work.
             Step::Compute(_)
             | Step::Wait(_)
             | Step::Fail(_)
             | Step::Read(_)
-            | Step::Write { .. } => {}
+            | Step::Write { .. }
+            | Step::Transaction(_) => {}
         }
     }
 }

@@ -10,7 +10,9 @@ use crate::services::admission::{AdmissionShape, DegradeShape, resolve_admission
 use crate::services::balancer::{Balancing, OutlierShape, resolve_balancer, resolve_outlier};
 use crate::shape::{choice, record};
 use crate::steps::{Step as StepShape, resolve_steps};
-use crate::types::{Abandoned, Distribution, Endpoint, Scheduling, Service, ServiceId, Threading};
+use crate::types::{
+    Abandoned, Discovery, Distribution, Endpoint, Scheduling, Service, ServiceId, Threading,
+};
 use policy::config::{AdmissionConfig, Codel, Discipline};
 
 record! {
@@ -210,6 +212,10 @@ fn resolve_service(
         },
         balancer: resolve_balancer(kind, shape.instances.0, cx),
         startup: shape.startup.value,
+        discovery: match shape.discovery.value {
+            DiscoveryWord::Static => Discovery::Static,
+        },
+        replication: None,
         endpoints,
     }
 }

@@ -3,6 +3,16 @@
 //! Whoever holds a [`Model`] need not doubt it: every index is in range, every number in the range
 //! that its field states. Only `check` makes one.
 
+mod discovery;
+mod replication;
+mod transactions;
+
+pub use discovery::{Discovery, Gossip, HealthCheck, Lease};
+pub use replication::{FailoverBuffer, Reads, Replication, ReplicationProtocol};
+pub use transactions::{
+    OnConflict, Participant, Transaction, TransactionKeys, TransactionProtocol,
+};
+
 use clock::{Duration, Instant};
 use policy::config::{
     AdmissionConfig, BalancerConfig, DegradeConfig, Discipline, OutlierConfig, PolicyConfig,
@@ -285,6 +295,10 @@ pub struct Service {
     pub degrade: Option<DegradeConfig>,
     /// From (re)start to readiness.
     pub startup: Distribution,
+    /// How callers learn of instances.
+    pub discovery: Discovery,
+    /// How the instances keep one log; `None`: they have nothing in common.
+    pub replication: Option<Replication>,
     /// At least one.
     pub endpoints: Vec<Endpoint>,
 }
@@ -388,6 +402,8 @@ pub enum Step {
         /// Fails with `conflict` when another write came after this handler's read of the table.
         if_unchanged: bool,
     },
+    /// Several services commit or abort as one.
+    Transaction(Box<Transaction>),
 }
 
 /// A table of a store, by number.
@@ -528,6 +544,14 @@ pub enum FaultKind {
     Crash {
         /// Where.
         place: Place,
+        /// How callers find out.
+        mode: CrashMode,
+    },
+    /// Whoever leads the group of a service when it begins stops, as in a crash; nobody when nobody
+    /// leads.
+    CrashLeader {
+        /// Of which service.
+        service: ServiceId,
         /// How callers find out.
         mode: CrashMode,
     },

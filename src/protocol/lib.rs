@@ -11,4 +11,5 @@
 //! | --- | --- | --- |
 //! | [`two_phase_commit`] | atomic commitment, presumed abort | Mohan, Lindsay, Obermarck 1986 |
 
+pub mod replication;
 pub mod two_phase_commit;

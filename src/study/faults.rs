@@ -14,6 +14,13 @@ pub(crate) fn label(model: &Model, fault: &Fault) -> String {
             place,
             mode: CrashMode::Blackhole,
         } => format!("{} crash, unnoticed", name(place)),
+        FaultKind::CrashLeader { service, mode } => {
+            let name = &model.services[*service].name;
+            match mode {
+                CrashMode::Refuse => format!("{name} leader crash"),
+                CrashMode::Blackhole => format!("{name} leader crash, unnoticed"),
+            }
+        }
         FaultKind::Pause { place } => format!("{} pause", name(place)),
         FaultKind::Slow { place, factor } => format!("{} slow x{factor}", name(place)),
         FaultKind::Errors { place, ratio } => format!("{} errors {}", name(place), percent(*ratio)),

@@ -284,7 +284,7 @@ impl<'m> Graph<'m> {
             },
             Step::Fail(ratio) => Part::Fail(*ratio),
             // They take no time, and a lost write is seldom.
-            Step::Read(_) | Step::Write { .. } => Part::Fail(0.0),
+            Step::Read(_) | Step::Write { .. } | Step::Transaction(_) => Part::Fail(0.0),
         }
     }
 

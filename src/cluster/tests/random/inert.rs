@@ -75,7 +75,8 @@ fn guard(steps: &mut [Step], bare: PolicyId) {
             | Step::Wait(_)
             | Step::Fail(_)
             | Step::Read(_)
-            | Step::Write { .. } => {}
+            | Step::Write { .. }
+            | Step::Transaction(_) => {}
         }
     }
 }

@@ -344,6 +344,8 @@ fn what_is_absent_has_its_default() {
             abandoned: Abandoned::Serve,
             balancer: BalancerConfig::Random,
             startup: Distribution::Constant(Duration::ZERO),
+            discovery: Discovery::Static,
+            replication: None,
             endpoints: vec![Endpoint {
                 name: "e".to_owned(),
                 steps: vec![]

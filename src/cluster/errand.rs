@@ -1,0 +1,80 @@
+//! Errands: handlers that run for a protocol rather than for a caller (a participant's work, a
+//! message's consumer, a probe). An errand queues for a worker, computes and fails like any request;
+//! its outcome goes to the station that sent it, at the same instance, and not over the network.
+
+use crate::observer::Observer;
+use crate::slab::NONE;
+use crate::state::{Doing, Origin, Strand};
+use crate::transaction;
+use crate::world::{Todo, World};
+use clock::Instant;
+use policy::Outcome;
+
+/// Whose errand it is, and what it is to them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Errand {
+    Transaction(transaction::Errand),
+}
+
+/// An errand under way.
+#[derive(Debug)]
+pub(crate) struct Running {
+    errand: Errand,
+    outcome: Outcome,
+}
+
+impl World {
+    /// Begins an errand at an instance that is up: the handler that begins at operation `entry`, with
+    /// draws of `key`. A crash of the instance ends it without a word.
+    pub(crate) fn run_errand(
+        &mut self,
+        now: Instant,
+        instance: u32,
+        entry: u32,
+        key: u64,
+        origin: Origin,
+        errand: Errand,
+    ) {
+        let outcome = Outcome::Success;
+        let running = self.errands.insert(Running { errand, outcome });
+        let slot = self.strands.take(Strand::blank);
+        let strand = &mut self.strands[slot];
+        strand.begin(key, instance, entry, NONE);
+        strand.doing = Doing::Travelling;
+        strand.root = slot;
+        strand.sent = now;
+        strand.attempt = 0;
+        strand.origin = origin;
+        strand.is_errand = true;
+        // A root without a caller stands in no list of attempts.
+        strand.next = running;
+        self.agenda.push(Todo::Deliver(slot));
+    }
+
+    /// The handler of an errand has ended: its sender hears of it at this instant.
+    #[cold]
+    pub(crate) fn errand_served(&mut self, root: u32, outcome: Outcome) {
+        let running = self.strands[root].next;
+        self.errands[running].outcome = outcome;
+        self.agenda.push(Todo::Errand(running));
+    }
+
+    /// The agenda's word: an errand is over.
+    #[cold]
+    pub(crate) fn errand_over<O: Observer>(&mut self, now: Instant, obs: &mut O, running: u32) {
+        let Running { errand, outcome } = self.errands[running];
+        self.errands.remove(running);
+        match errand {
+            Errand::Transaction(errand) => self.transaction_work(now, obs, errand, outcome),
+        }
+    }
+
+    /// The errand of a root strand ends unheard, with its instance.
+    pub(crate) fn drop_errand(&mut self, root: u32) {
+        let strand = &mut self.strands[root];
+        if core::mem::take(&mut strand.is_errand) {
+            let running = core::mem::replace(&mut strand.next, NONE);
+            self.errands.remove(running);
+        }
+    }
+}
