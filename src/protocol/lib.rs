@@ -12,4 +12,5 @@
 //! | [`two_phase_commit`] | atomic commitment, presumed abort | Mohan, Lindsay, Obermarck 1986 |
 
 pub mod replication;
+pub mod transaction;
 pub mod two_phase_commit;

@@ -10,8 +10,9 @@
 
 use super::cost::{Cost, Stamp};
 use super::log::Record;
-use super::message::{Message, Outcome, Site, Txn, Vote};
+use super::message::{Message, Vote};
 use super::violation::Violation;
+use crate::transaction::{Outcome, Site, Txn};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Listens to any number of transactions. The host tells it what happens, when it happens.

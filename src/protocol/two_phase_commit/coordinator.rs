@@ -6,8 +6,9 @@
 //! hears of it.
 
 use super::log::{Record, Step, Token};
-use super::message::{Message, Outcome, Site, Txn, Vote};
-use super::{Action, AlreadyKnown, ConfigError, TimerId, Wait, cancel_timer, positive, set_timer};
+use super::message::{Message, Vote};
+use super::{Action, TimerId, Wait, cancel_timer, set_timer};
+use crate::transaction::{AlreadyKnown, ConfigError, Outcome, Site, Txn, positive};
 use clock::{Duration, Instant};
 use std::collections::BTreeMap;
 use std::sync::Arc;

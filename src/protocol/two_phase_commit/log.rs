@@ -8,7 +8,7 @@
 //! [`Record::Abort`] is there; of a participant, all of a transaction once
 //! [`Participant::forget`](super::Participant::forget) has let it go.
 
-use super::message::{Site, Txn};
+use crate::transaction::{Site, Txn};
 use std::sync::Arc;
 
 /// A log record; which of them are forced is presumed abort's (Mohan et al. 1986, section 3).

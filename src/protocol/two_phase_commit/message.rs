@@ -1,18 +1,8 @@
 //! What the sites of a transaction say to each other. Refuses to know an encoding: a live host
 //! picks its own, a simulated one passes the values.
 
-use core::fmt;
+use crate::transaction::{Outcome, Site, Txn};
 use std::sync::Arc;
-
-/// A site: one process with one log, by a number that the host chooses. Coordinator and
-/// participant of a transaction may live at the same site.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Site(pub u32);
-
-/// A transaction. Unique over all coordinators and never used again, not even after a crash:
-/// presumed abort gives an answer about every number it does not know.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Txn(pub u64);
 
 /// What a participant says to *Prepare*.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,15 +14,6 @@ pub enum Vote {
     /// It changed nothing, so that either outcome is the same to it: it drops out without a log
     /// record, and the second phase passes it by (Mohan et al. 1986, section 3).
     ReadOnly,
-}
-
-/// How a transaction ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// At every site.
-    Commit,
-    /// At every site.
-    Abort,
 }
 
 /// A message of the protocol. [`Message::to_coordinator`] says for which role it is.
@@ -96,26 +77,5 @@ impl Message {
             self,
             Self::Vote { .. } | Self::Ack { .. } | Self::Inquiry { .. }
         )
-    }
-}
-
-impl fmt::Display for Site {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "site {}", self.0)
-    }
-}
-
-impl fmt::Display for Txn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "transaction {}", self.0)
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Commit => "commit",
-            Self::Abort => "abort",
-        })
     }
 }

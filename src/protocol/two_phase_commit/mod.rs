@@ -92,16 +92,16 @@ mod message;
 mod participant;
 mod violation;
 
+pub use crate::transaction::{AlreadyKnown, ConfigError, Outcome, Site, Txn};
 pub use checker::Checker;
 pub use coordinator::{Coordinator, CoordinatorConfig};
 pub use cost::{Cost, Stamp};
 pub use log::{Record, Token};
-pub use message::{Message, Outcome, Site, Txn, Vote};
+pub use message::{Message, Vote};
 pub use participant::{Participant, ParticipantConfig};
 pub use violation::Violation;
 
-use clock::{Duration, Instant};
-use core::fmt;
+use clock::Instant;
 
 /// What the host must do, in order. A machine only appends; the host clears.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -146,42 +146,6 @@ pub enum Wait {
     Prepare,
     /// Participant: the outcome.
     Outcome,
-}
-
-/// Why a machine cannot be made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ConfigError {
-    /// The named interval is zero: the machine would repeat itself without time passing.
-    ZeroInterval(&'static str),
-}
-
-/// The transaction is known already, or was: numbers are used once.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct AlreadyKnown(pub Txn);
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ZeroInterval(name) => write!(f, "{name} is zero; it must be at least 1ns"),
-        }
-    }
-}
-
-impl core::error::Error for ConfigError {}
-
-impl fmt::Display for AlreadyKnown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is known already", self.0)
-    }
-}
-
-impl core::error::Error for AlreadyKnown {}
-
-fn positive(name: &'static str, interval: Duration) -> Result<(), ConfigError> {
-    if interval.is_zero() {
-        return Err(ConfigError::ZeroInterval(name));
-    }
-    Ok(())
 }
 
 /// Sets a timer, unless its time never comes.

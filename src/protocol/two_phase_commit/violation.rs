@@ -1,7 +1,7 @@
 //! The rules of atomic commitment and of presumed abort's log, each by the way in which it is broken.
 //! Refuses to know how a breach is found: that is the [checker](super::Checker)'s.
 
-use super::message::{Outcome, Site, Txn};
+use crate::transaction::{Outcome, Site, Txn};
 use core::fmt;
 
 /// A rule that was broken.
