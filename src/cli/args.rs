@@ -89,6 +89,14 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
+    /// Run one replication up to this event and show what led there; a broken invariant names it.
+    #[arg(long, value_name = "EVENT", conflicts_with_all = ["out", "fail_on", "format", "threads"])]
+    pub(crate) until: Option<u64>,
+
+    /// Which replication `--until` runs, counted from 0 [default: 0].
+    #[arg(long, value_name = "N", requires = "until")]
+    pub(crate) replication: Option<u32>,
+
     /// End with exit code 3 when an objective is missed.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) fail_on: Option<FailOn>,

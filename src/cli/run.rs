@@ -24,6 +24,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending, Unwritable> {
     if let Err(why) = stop_on_interrupt(&progress) {
         return Ok(Ending::Failed(why));
     }
+    if let Some(event) = args.until {
+        return replay(&model, args.replication.unwrap_or(0), event, &progress);
+    }
     let record = match simulate(&model, args.threads, &progress) {
         Ok(record) => record,
         Err(ending) => return Ok(ending),
@@ -32,6 +35,23 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending, Unwritable> {
         return Ok(Ending::Failed(failure));
     }
     Ok(verdict(args, &record, progress.is_stopped()))
+}
+
+/// One replication up to an event, and what led there.
+fn replay(
+    model: &Model,
+    replication: u32,
+    event: u64,
+    progress: &Arc<Progress>,
+) -> Result<Ending, Unwritable> {
+    let replay = watched(progress, || {
+        study::replay(model, replication, event, progress)
+    });
+    terminal::print(&report::text::replay(&replay, &terminal::style()))?;
+    if progress.is_stopped() {
+        return Ok(Ending::Interrupted);
+    }
+    Ok(Ending::Done)
 }
 
 fn simulate(model: &Model, threads: Option<u16>, progress: &Progress) -> Result<RunRecord, Ending> {
@@ -111,10 +131,14 @@ pub(crate) fn safe_name(name: &str) -> String {
 fn verdict(args: &RunArgs, record: &RunRecord, interrupted: bool) -> Ending {
     if !record.violations.is_empty() {
         let n = record.violations.len();
+        let first = &record.violations[0];
         return Ending::Failed(format!(
-            "{n} broken invariants of stormglass itself; please report them with the model and \
-             the seed {}",
-            record.seed
+            "{n} broken invariants of stormglass itself; please report them with the model. What \
+             led to the first:\n  stormglass run {} --seed {} --replication {} --until {}",
+            args.file.display(),
+            record.seed,
+            first.replication,
+            first.event
         ));
     }
     if interrupted {

@@ -60,6 +60,8 @@ pub(crate) struct Program {
     pub(crate) sites: Vec<StepSite>,
     /// Those of all handlers, with the service whose handler runs them.
     pub(crate) transactions: Vec<(usize, Transaction)>,
+    /// `service.endpoint` of each of them.
+    pub(crate) transaction_names: Vec<String>,
     /// By service, by endpoint.
     pub(crate) entries: Vec<Vec<Pc>>,
     /// By store: the number of its first table.
@@ -79,6 +81,9 @@ impl Program {
                 let entry = program.here();
                 program.steps(caller, &endpoint.steps);
                 program.ops.push(Op::End);
+                let name = || format!("{}.{}", service.name, endpoint.name);
+                let steps = program.transactions.len();
+                program.transaction_names.resize_with(steps, name);
                 entry
             });
             let entries = entries.collect();

@@ -196,6 +196,12 @@ impl World {
         &self.edges
     }
 
+    /// The `transaction` steps of the model, by number: the `service.endpoint` where each stands. An
+    /// endpoint with several has its name there several times.
+    pub fn transactions(&self) -> &[String] {
+        &self.program.transaction_names
+    }
+
     /// Calls at an edge that have not ended: counted from the calls themselves, so that it checks
     /// whatever was counted from facts.
     pub fn in_flight(&self, edge: usize) -> u64 {

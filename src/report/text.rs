@@ -2,6 +2,7 @@
 //! a line in a terminal; everything else is in the files.
 
 mod overtime;
+mod replay;
 mod verdict;
 
 use crate::style::{Ink, Style};
@@ -10,7 +11,9 @@ use crate::units::{
     NOTHING, availability, count, milliseconds, percent, rate, seconds, three_digits,
 };
 use std::collections::BTreeMap;
-use study::record::{CallRecord, Estimate, RunRecord, ServiceRecord, WorkloadRecord};
+use study::record::{CallRecord, Estimate, RunRecord, ServiceRecord, Violation, WorkloadRecord};
+
+pub use replay::replay;
 
 /// More calls than this go to the files alone.
 const MOST_CALLS: usize = 12;
@@ -81,15 +84,7 @@ fn warnings(record: &RunRecord, style: &Style, out: &mut String) {
     }
     let shown = record.violations.iter().take(MOST_VIOLATIONS);
     for violation in shown {
-        let text = format!(
-            "✗ broken invariant ({}): {} (at {}, replication {}, event {})",
-            violation.checker,
-            violation.what,
-            seconds(violation.at_s),
-            violation.replication,
-            count(violation.event),
-        );
-        lines(&text, Ink::Bad, style, out);
+        lines(&self::violation(violation), Ink::Bad, style, out);
     }
     if let Some(more) = record.violations.len().checked_sub(MOST_VIOLATIONS)
         && more > 0
@@ -110,6 +105,17 @@ fn warnings(record: &RunRecord, style: &Style, out: &mut String) {
             lines(&text, Ink::Warning, style, out);
         }
     }
+}
+
+fn violation(violation: &Violation) -> String {
+    format!(
+        "✗ broken invariant ({}): {} (at {}, replication {}, event {})",
+        violation.checker,
+        violation.what,
+        seconds(violation.at_s),
+        violation.replication,
+        count(violation.event),
+    )
 }
 
 fn lines(text: &str, ink: Ink, style: &Style, out: &mut String) {
