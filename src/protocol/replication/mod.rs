@@ -15,6 +15,18 @@
 use clock::{Duration, Instant};
 use core::fmt;
 
+#[cfg(any(feature = "raft", feature = "paxos"))]
+mod disk;
+#[cfg(feature = "paxos")]
+pub mod paxos;
+#[cfg(feature = "raft")]
+pub mod raft;
+
+#[cfg(feature = "paxos")]
+pub use paxos::{Paxos, PaxosConfig};
+#[cfg(feature = "raft")]
+pub use raft::{Raft, RaftConfig};
+
 /// A replica, by its number in the group, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Node(pub u32);
@@ -60,12 +72,20 @@ pub enum Action {
     /// The replica's part in the group has changed.
     Role(Role),
     /// The entry has its place in the log for ever, and may be applied here. In the order of the log,
-    /// from the first after the last that this replica has told; after a crash, from the first.
+    /// from the first after the last that this replica has told; after a crash, from the first that
+    /// is not [restored](Action::Restored).
     Committed {
         /// Its place, from 1.
         index: u64,
         /// What stands there; `None`: the protocol's own.
         entry: Option<Entry>,
+    },
+    /// What stands up to this place is not told: the protocol has let it go, for every replica has it
+    /// on disk. Telling goes on behind it. Comes when a replica begins, or is far behind; only what was
+    /// committed, and beyond what this replica has told.
+    Restored {
+        /// The last place that is left out, from 1.
+        index: u64,
     },
 }
 
@@ -155,7 +175,8 @@ pub trait Replica: fmt::Debug {
     ) -> Result<(), NotLeader>;
 
     /// Whether a read may be answered from here alone at this instant: it leads, has applied what was
-    /// acknowledged before, and nobody else can lead.
+    /// acknowledged before, and nobody else can lead. Where it is not so, a leader answers a read by an
+    /// entry of its own: once that is committed there, the state before it is what the read sees.
     fn may_read(&self, now: Instant) -> bool;
 
     /// Whom it believes to lead, itself included.
@@ -165,6 +186,12 @@ pub trait Replica: fmt::Debug {
 /// What replicas say to each other: each protocol has its own words.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Message {
+    /// Of [`Raft`].
+    #[cfg(feature = "raft")]
+    Raft(Box<raft::Message>),
+    /// Of [`Paxos`].
+    #[cfg(feature = "paxos")]
+    Paxos(Box<paxos::Message>),
     /// Of [`PrimaryBackup`].
     PrimaryBackup(primary_backup::Message),
 }

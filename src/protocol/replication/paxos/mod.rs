@@ -1,0 +1,444 @@
+//! Omni-Paxos, by the crate `omnipaxos` 0.2: every ballot, promise and decision is its own.
+//!
+//! What is ours is the frame: heartbeats at exact times, links with sessions over a network that has none
+//! (`link.rs`), and a disk that loses what was not forced. It refuses to know what an entry means.
+//!
+//! # Time
+//! One tick of the crate is one [`GroupConfig::heartbeat`]: a round of its ballot leader election, in
+//! which each replica asks all others and counts the answers. An answer must arrive within the round, so the
+//! heartbeat must be longer than a round trip. A dead leader is noticed at the end of the first round in which it
+//! does not answer, and followed at the end of the next in which all others have noticed as well:
+//! two to three heartbeats. [`Chance::election_timeout`](super::Chance::election_timeout) is not
+//! asked. Chance enters once in each life: the first round ends at a random part of a heartbeat, for no two clocks tick together.
+//!
+//! # Writes
+//! The crate takes a write for stable when it is made. Its messages are therefore held until all that was written
+//! before them is; the leader's entries reach its followers after its own disk. Heartbeats rest on
+//! nothing that is written, and leave at once.
+//!
+//! # Reads
+//! There is no lease: [`may_read`](Replica::may_read) is never true, and a read goes through
+//! the log as an entry of its own.
+
+mod link;
+mod store;
+
+use super::disk::Disk;
+use super::{
+    Action, Chance, Entry, GroupConfig, Node, NotLeader, Replica, Role, Term, Timer, Token,
+};
+use clock::Instant;
+use core::fmt;
+use link::{Link, Parcel};
+use omnipaxos::ballot_leader_election::Ballot;
+use omnipaxos::errors::ConfigError;
+use omnipaxos::messages::Message as Letter;
+use omnipaxos::messages::sequence_paxos::PaxosMsg;
+use omnipaxos::util::LogEntry;
+use omnipaxos::{ClusterConfig, OmniPaxos, ServerConfig};
+use std::collections::VecDeque;
+use store::{Journal, Log, Slot, Store, Write};
+
+const HEARTBEAT: Timer = Timer(0);
+
+/// What can be set of Omni-Paxos, beside what is of every group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PaxosConfig {
+    /// The least number of entries that stay in the log; it is cut to this many once it holds twice
+    /// as many that are decided. A replica that lacks more than that is [restored](Action::Restored).
+    /// Default: 1024.
+    pub keep: u32,
+}
+
+impl Default for PaxosConfig {
+    fn default() -> Self {
+        Self { keep: 1024 }
+    }
+}
+
+/// What replicas say to each other.
+#[derive(Clone, Debug)]
+pub struct Message(Parcel);
+
+impl Message {
+    /// How many entries it carries.
+    pub fn entries(&self) -> usize {
+        let Letter::SequencePaxos(letter) = &self.0.letter else {
+            return 0;
+        };
+        match &letter.msg {
+            PaxosMsg::AcceptDecide(accept) => accept.entries.len(),
+            PaxosMsg::AcceptSync(accept) => accept.log_sync.suffix.len(),
+            PaxosMsg::Promise(promise) => promise.log_sync.as_ref().map_or(0, |s| s.suffix.len()),
+            _ => 0,
+        }
+    }
+}
+
+/// By what they print: the crate's messages know no other equality.
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+/// A group of one has nobody to ask: the crate wants two replicas at least.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooFew;
+
+impl fmt::Display for TooFew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a group under Omni-Paxos has at least 2 replicas")
+    }
+}
+
+impl core::error::Error for TooFew {}
+
+/// One replica.
+pub struct Paxos {
+    node: Node,
+    group: GroupConfig,
+    config: PaxosConfig,
+    disk: Disk<Log>,
+    /// How often it was started.
+    lives: u64,
+    live: Option<Live>,
+}
+
+/// What a crash takes.
+struct Live {
+    omni: OmniPaxos<Slot, Store>,
+    journal: Journal,
+    /// By replica; its own is not used.
+    links: Vec<Link>,
+    role: Role,
+    /// What it had promised when it started: if that was to itself, it leads no more.
+    recovered: Ballot,
+    /// When the round of heartbeats ends.
+    beat: Instant,
+    /// The last entry that was told.
+    told: usize,
+    /// What is sent when a write is stable.
+    waiting: VecDeque<(Token, Vec<Letter<Slot>>)>,
+    // Kept for their memory.
+    letters: Vec<Letter<Slot>>,
+    writes: Vec<Write>,
+}
+
+impl Paxos {
+    /// A replica with an empty disk, before its start.
+    ///
+    /// # Errors
+    /// When the group has fewer than two replicas, or this is none of them.
+    pub fn new(node: Node, group: GroupConfig, config: PaxosConfig) -> Result<Self, TooFew> {
+        if group.size < 2 || node.0 >= group.size {
+            return Err(TooFew);
+        }
+        Ok(Self {
+            node,
+            group,
+            config,
+            disk: Disk::new(Log::new(config.keep)),
+            lives: 0,
+            live: None,
+        })
+    }
+
+    fn build(&self, store: Store) -> Result<OmniPaxos<Slot, Store>, ConfigError> {
+        let cluster = ClusterConfig {
+            configuration_id: 1,
+            nodes: (0..self.group.size).map(|n| pid(Node(n))).collect(),
+            flexible_quorum: None,
+        };
+        let server = ServerConfig {
+            pid: pid(self.node),
+            election_tick_timeout: 1,
+            resend_message_tick_timeout: 1,
+            // Room that is set aside at the start.
+            buffer_size: 16,
+            ..ServerConfig::default()
+        };
+        cluster.build_for_server(server, store)
+    }
+
+    /// Does what the crate wants done.
+    fn settle(&mut self, out: &mut Vec<Action>) {
+        let Some(live) = self.live.as_mut() else {
+            return;
+        };
+        live.tell_role(self.node, out);
+        live.tell(out);
+        live.compact(self.config.keep as usize);
+        live.journal.take(&mut live.writes);
+        let mut matters = false;
+        for write in live.writes.drain(..) {
+            matters |= write.matters();
+            self.disk.write(write);
+        }
+        let mut letters = core::mem::take(&mut live.letters);
+        live.omni.take_outgoing_messages(&mut letters);
+        let mut ordered = Vec::new();
+        for letter in letters.drain(..) {
+            match letter {
+                Letter::BLE(_) => live.send(letter, out),
+                Letter::SequencePaxos(_) => ordered.push(letter),
+            }
+        }
+        live.letters = letters;
+        if matters {
+            let token = self.disk.force();
+            out.push(Action::Force(token));
+            live.waiting.push_back((token, ordered));
+        } else if let Some((_, last)) = live.waiting.back_mut() {
+            last.append(&mut ordered);
+        } else {
+            live.send_all(ordered, out);
+        }
+    }
+}
+
+impl Live {
+    fn send_all(&mut self, letters: Vec<Letter<Slot>>, out: &mut Vec<Action>) {
+        for letter in letters {
+            self.send(letter, out);
+        }
+    }
+
+    fn send(&mut self, letter: Letter<Slot>, out: &mut Vec<Action>) {
+        let Some(to) = node(letter.get_receiver()) else {
+            return;
+        };
+        if let Some(link) = self.links.get_mut(to.0 as usize) {
+            let message = Box::new(Message(link.send(letter)));
+            out.push(Action::Send(to, super::Message::Paxos(message)));
+        }
+    }
+
+    fn role(&self, me: Node) -> Role {
+        let promise = self.omni.get_promise();
+        let term = term(promise);
+        match self.omni.get_current_leader() {
+            Some((id, accepted)) if id == pid(me) => match accepted {
+                true => Role::Leader(term),
+                false if promise == self.recovered => Role::Follower(term, None),
+                false => Role::Candidate(term),
+            },
+            Some((id, _)) => Role::Follower(term, node(id)),
+            None => Role::Follower(term, None),
+        }
+    }
+
+    /// Says so when the part has changed.
+    fn tell_role(&mut self, me: Node, out: &mut Vec<Action>) {
+        let role = self.role(me);
+        if role != self.role {
+            self.role = role;
+            out.push(Action::Role(role));
+        }
+    }
+
+    /// Tells what was decided since the last time.
+    fn tell(&mut self, out: &mut Vec<Action>) {
+        if self.omni.get_decided_idx() <= self.told {
+            return;
+        }
+        for entry in self.omni.read_decided_suffix(self.told).unwrap_or_default() {
+            match entry {
+                LogEntry::Decided(slot) => self.tell_one(slot, out),
+                LogEntry::Snapshotted(state) => {
+                    let tail = state.snapshot.0;
+                    let before = state.trimmed_idx - tail.len().min(state.trimmed_idx);
+                    if before > self.told {
+                        self.told = before;
+                        let index = before as u64;
+                        out.push(Action::Restored { index });
+                    }
+                    for slot in tail.into_iter().skip(self.told - before) {
+                        self.tell_one(slot, out);
+                    }
+                }
+                LogEntry::Undecided(_) | LogEntry::Trimmed(_) | LogEntry::StopSign(..) => {}
+            }
+        }
+    }
+
+    fn tell_one(&mut self, Slot(entry): Slot, out: &mut Vec<Action>) {
+        self.told += 1;
+        out.push(Action::Committed {
+            index: self.told as u64,
+            entry: Some(entry),
+        });
+    }
+
+    fn compact(&mut self, keep: usize) {
+        let base = self.omni.get_compacted_idx();
+        if self.told >= base + keep.saturating_mul(2).max(1) {
+            // What is refused is cut off another time.
+            let _ = self.omni.snapshot(Some(self.told - keep), true);
+        }
+    }
+}
+
+impl Replica for Paxos {
+    fn start(&mut self, now: Instant, chance: &mut dyn Chance, out: &mut Vec<Action>) {
+        self.lives += 1;
+        let log = self.disk.stable().clone();
+        let recovered = log.promise();
+        let journal = Journal::default();
+        let omni = match self.build(Store::new(log, journal.clone())) {
+            Ok(omni) => omni,
+            Err(error) => unreachable!("settings of the crate: {error}"),
+        };
+        let phase = chance.bits() % self.group.heartbeat.as_nanos().max(1);
+        let beat = now + clock::Duration::from_nanos(phase);
+        out.push(Action::SetTimer(HEARTBEAT, beat));
+        let mut live = Live {
+            omni,
+            journal,
+            links: (0..self.group.size)
+                .map(|_| Link::new(self.lives))
+                .collect(),
+            role: Role::Follower(Term(0), None),
+            recovered,
+            beat,
+            told: 0,
+            waiting: VecDeque::new(),
+            letters: Vec::new(),
+            writes: Vec::new(),
+        };
+        live.role = live.role(self.node);
+        out.push(Action::Role(live.role));
+        self.live = Some(live);
+        self.settle(out);
+    }
+
+    fn crash(&mut self) {
+        self.live = None;
+        self.disk.crash();
+    }
+
+    fn on_message(
+        &mut self,
+        _now: Instant,
+        from: Node,
+        message: super::Message,
+        _chance: &mut dyn Chance,
+        out: &mut Vec<Action>,
+    ) {
+        let super::Message::Paxos(message) = message else {
+            return;
+        };
+        let Some(live) = self.live.as_mut() else {
+            return;
+        };
+        let Some(link) = live.links.get_mut(from.0 as usize) else {
+            return;
+        };
+        let mut letters = Vec::new();
+        if link.receive(message.0, &mut letters) {
+            live.omni.reconnected(pid(from));
+        }
+        for letter in letters {
+            live.omni.handle_incoming(letter);
+        }
+        self.settle(out);
+    }
+
+    fn on_timer(
+        &mut self,
+        now: Instant,
+        timer: Timer,
+        _chance: &mut dyn Chance,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(live) = self.live.as_mut() else {
+            return;
+        };
+        if timer != HEARTBEAT || now < live.beat {
+            return;
+        }
+        live.beat = now + self.group.heartbeat;
+        out.push(Action::SetTimer(HEARTBEAT, live.beat));
+        for (peer, link) in live.links.iter_mut().enumerate() {
+            if link.beat() {
+                live.omni.reconnected(pid(Node(peer as u32)));
+            }
+        }
+        live.omni.tick();
+        self.settle(out);
+    }
+
+    fn on_forced(
+        &mut self,
+        _now: Instant,
+        token: Token,
+        _chance: &mut dyn Chance,
+        out: &mut Vec<Action>,
+    ) {
+        if !self.disk.forced(token) {
+            return;
+        }
+        let Some(live) = self.live.as_mut() else {
+            return;
+        };
+        while live.waiting.front().is_some_and(|w| w.0 <= token) {
+            if let Some((_, letters)) = live.waiting.pop_front() {
+                live.send_all(letters, out);
+            }
+        }
+    }
+
+    fn propose(
+        &mut self,
+        _now: Instant,
+        entry: Entry,
+        out: &mut Vec<Action>,
+    ) -> Result<(), NotLeader> {
+        let leader = self.leader().filter(|&leader| leader != self.node);
+        let refused = NotLeader { leader };
+        match self.live.as_mut() {
+            Some(live) if matches!(live.role, Role::Leader(_)) => {
+                live.omni.append(Slot(entry)).map_err(|_| refused)?;
+            }
+            _ => return Err(refused),
+        }
+        self.settle(out);
+        Ok(())
+    }
+
+    fn may_read(&self, _now: Instant) -> bool {
+        false
+    }
+
+    fn leader(&self) -> Option<Node> {
+        match self.live.as_ref()?.role {
+            Role::Leader(_) => Some(self.node),
+            Role::Follower(_, leader) => leader,
+            Role::Candidate(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Paxos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paxos")
+            .field("node", &self.node)
+            .field("role", &self.live.as_ref().map(|l| l.role))
+            .field("told", &self.live.as_ref().map(|l| l.told))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The crate counts replicas from 1; 0 is nobody.
+fn pid(node: Node) -> u64 {
+    u64::from(node.0) + 1
+}
+
+fn node(pid: u64) -> Option<Node> {
+    pid.checked_sub(1).map(|n| Node(n as u32))
+}
+
+/// Ballots in their order: by number, then by replica. There is no priority.
+fn term(ballot: Ballot) -> Term {
+    Term(u64::from(ballot.n) << 32 | ballot.pid & 0xffff_ffff)
+}
