@@ -93,7 +93,6 @@ impl Link {
             dropped = peer.life > 0;
             *peer = Peer {
                 life: parcel.life,
-                drops: parcel.drops,
                 next,
                 ..Peer::default()
             };
