@@ -10,7 +10,11 @@
 //! | module | protocol | source |
 //! | --- | --- | --- |
 //! | [`two_phase_commit`] | atomic commitment, presumed abort | Mohan, Lindsay, Obermarck 1986 |
+//! | [`saga`] | steps that are compensated | Garcia-Molina, Salem 1987 |
+//! | [`tcc`] | reservations that expire | Pardon, Pautasso 2011 |
 
 pub mod replication;
+pub mod saga;
+pub mod tcc;
 pub mod transaction;
 pub mod two_phase_commit;

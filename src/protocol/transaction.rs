@@ -23,6 +23,15 @@ pub enum Outcome {
     Abort,
 }
 
+/// What a transaction has cost so far. Messages count when sent, lost or not.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Traffic {
+    /// Messages between sites.
+    pub messages: u64,
+    /// Forced writes, at all sites.
+    pub forced: u64,
+}
+
 /// Why a machine cannot be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ConfigError {
