@@ -12,6 +12,16 @@
 //!   the crash are dropped by the host.
 //! * All chance comes from [`Chance`].
 
+mod checker;
+mod config;
+pub mod primary_backup;
+mod violation;
+
+pub use checker::Checker;
+pub use config::{ConfigError, GroupConfig};
+pub use primary_backup::PrimaryBackup;
+pub use violation::Violation;
+
 use clock::{Duration, Instant};
 use core::fmt;
 
@@ -39,15 +49,22 @@ pub struct Term(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Entry(pub u64);
 
-/// What all replicas of a group are told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct GroupConfig {
-    /// How many replicas there are, at least 1; a majority is more than half.
-    pub size: u32,
-    /// Between two signs of life of a leader; above 0.
-    pub heartbeat: Duration,
-    /// The least that [`Chance::election_timeout`] gives; above 0. Leases rest on it.
-    pub least_election_timeout: Duration,
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "replica {}", self.0)
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "term {}", self.0)
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {}", self.0)
+    }
 }
 
 /// Where chance comes from.
@@ -118,7 +135,7 @@ pub struct NotLeader {
 impl fmt::Display for NotLeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.leader {
-            Some(Node(node)) => write!(f, "replica {node} leads, not this one"),
+            Some(node) => write!(f, "{node} leads, not this one"),
             None => write!(f, "no leader is known"),
         }
     }
@@ -196,6 +213,11 @@ pub enum Message {
     PrimaryBackup(primary_backup::Message),
 }
 
-pub mod primary_backup;
-
-pub use primary_backup::PrimaryBackup;
+impl Message {
+    /// How many entries of a log it carries: what it costs to send.
+    pub fn entries(&self) -> u64 {
+        match self {
+            Self::PrimaryBackup(message) => message.entries(),
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Primary and backups: leases granted by a majority.
 
-/// What replicas say to each other.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Message {}
+mod message;
+
+pub use message::{Batch, Message, Position, Run};
 
 /// A replica.
 #[derive(Debug)]
