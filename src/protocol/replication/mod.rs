@@ -215,8 +215,12 @@ pub enum Message {
 
 impl Message {
     /// How many entries of a log it carries: what it costs to send.
-    pub fn entries(&self) -> u64 {
+    pub fn entries(&self) -> usize {
         match self {
+            #[cfg(feature = "raft")]
+            Self::Raft(message) => message.entries(),
+            #[cfg(feature = "paxos")]
+            Self::Paxos(message) => message.entries(),
             Self::PrimaryBackup(message) => message.entries(),
         }
     }

@@ -138,9 +138,9 @@ impl Message {
     }
 
     /// How many entries it carries.
-    pub fn entries(&self) -> u64 {
+    pub fn entries(&self) -> usize {
         match self {
-            Self::Fetched { batch, .. } | Self::Append { batch, .. } => batch.entries.len() as u64,
+            Self::Fetched { batch, .. } | Self::Append { batch, .. } => batch.entries.len(),
             _ => 0,
         }
     }

@@ -1,7 +1,7 @@
 //! The harness itself: replicas that ask nobody are found out, and a group of one needs nobody.
 
 use crate::swarm;
-use crate::world::{Millis, Settings, World};
+use crate::world::{Kind, Millis, Settings, World};
 use clock::Instant;
 use stormglass_protocol::replication::*;
 
@@ -69,17 +69,21 @@ impl Replica for Alone {
     }
 }
 
-fn alone(_: &GroupConfig, node: Node) -> Box<dyn Replica> {
-    Box::new(Alone {
-        node: node.0,
-        ..Alone::default()
-    })
-}
+const ALONE: Kind = Kind {
+    make: |_, node| {
+        Box::new(Alone {
+            node: node.0,
+            ..Alone::default()
+        })
+    },
+    reads_alone: true,
+    adjust: |_| {},
+};
 
 #[test]
 fn replicas_that_ask_nobody_are_found_out() {
     const SEEDS: u64 = 50;
-    let caught = |kind: fn(&Violation) -> bool| swarm::caught(alone, SEEDS, kind);
+    let caught = |what: fn(&Violation) -> bool| swarm::caught(ALONE, SEEDS, what);
     assert_eq!(caught(|v| matches!(v, Violation::TwoLeaders { .. })), SEEDS);
     assert!(caught(|v| matches!(v, Violation::Disagreement { .. })) > SEEDS / 2);
     assert!(caught(|v| matches!(v, Violation::AcknowledgedLost { .. })) > SEEDS / 2);
@@ -95,7 +99,7 @@ fn a_group_of_one_may_crash_and_forgets_nothing() {
             ..swarm::settings(seed)
         };
         settings.config.size = 1;
-        let mut world = World::new(settings, alone);
+        let mut world = World::new(settings, ALONE);
         assert_eq!(world.settle(), Ok(()), "seed {seed}");
         assert_eq!(world.checker.violations(), [], "seed {seed}");
         assert!(world.totals.crashes > 0 && world.totals.acknowledged > 0);

@@ -5,17 +5,18 @@
 //!
 //! # To add a kind of replica
 //!
-//! A kind is a [`world::Make`]: a function from a `GroupConfig` and a `Node` to a `Box<dyn Replica>`.
-//! Give it a file beside `primary_backup.rs` with three tests:
+//! A [`world::Kind`] says how one is made of a `GroupConfig` and a `Node`, whether its leader answers
+//! reads alone, and what it asks of a world beyond what all do. Give it a file of its own with three
+//! tests:
 //!
-//! * `swarm::survives(make)`: a few hundred seeds of a default number, each a whole scenario, without
+//! * `swarm::survives(kind)`: a few hundred seeds of a default number, each a whole scenario, without
 //!   a violation, and with progress once faults have ceased. `STORMGLASS_SWARM_SEEDS=10000` before
 //!   `cargo test --release -p stormglass-protocol --test replication swarm` runs that many instead:
 //!   name the test so that the filter finds it.
-//! * `swarm::repeats(make)`: the same seed gives the same run.
-//! * `swarm::caught(make, seeds, kind)` for broken variants: a `Make` that wraps the replica and
+//! * `swarm::repeats(kind)`: the same seed gives the same run.
+//! * `swarm::caught(kind, seeds, what)` for broken variants: a kind that wraps the replica and
 //!   does one thing wrong (answers for others, forgets what was forced, …); it says in how many of the
-//!   seeds the checker found a violation of this kind.
+//!   seeds the checker found such a violation.
 //!
 //! A seed that fails is run again with its trace, of which the end is in the panic.
 

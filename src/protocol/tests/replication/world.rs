@@ -6,8 +6,18 @@ use clock::{Duration, Instant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stormglass_protocol::replication::*;
 
-/// Makes one replica of a group: what a kind of replica is, here.
+/// Makes one replica of a group.
 pub(crate) type Make = fn(&GroupConfig, Node) -> Box<dyn Replica>;
+
+/// A kind of replica.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) make: Make,
+    /// Whether its leader may answer reads alone, once all is well.
+    pub(crate) reads_alone: bool,
+    /// What it asks of a world beyond what all do: a heartbeat above a round trip, say.
+    pub(crate) adjust: fn(&mut Settings),
+}
 
 /// Evenly spread, in milliseconds, to below the second.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +72,8 @@ pub(crate) struct World {
     pub(crate) checker: Checker,
     pub(crate) totals: Totals,
     pub(crate) trace: VecDeque<String>,
-    settings: Settings,
+    pub(crate) settings: Settings,
+    reads_alone: bool,
     random: Random,
     nodes: Vec<Host>,
     clients: Vec<Client>,
@@ -130,11 +141,12 @@ enum Event {
 }
 
 impl World {
-    pub(crate) fn new(settings: Settings, make: Make) -> Self {
+    pub(crate) fn new(mut settings: Settings, kind: Kind) -> Self {
+        (kind.adjust)(&mut settings);
         let config = settings.config;
         config.check().expect("a group");
         let host = |n| Host {
-            replica: make(&config, Node(n)),
+            replica: (kind.make)(&config, Node(n)),
             up: true,
             life: 0,
             paused: Instant::ZERO,
@@ -160,6 +172,7 @@ impl World {
             cuts: BTreeMap::new(),
             events: BTreeMap::new(),
             scheduled: 0,
+            reads_alone: kind.reads_alone,
             settings,
         };
         for node in (0..config.size).map(Node) {
@@ -201,7 +214,7 @@ impl World {
         if let Some(node) = self.all().find(lost) {
             return Err(format!("{node} does not know that {leader} leads"));
         }
-        if !self.host(leader).replica.may_read(self.now) {
+        if self.reads_alone && !self.host(leader).replica.may_read(self.now) {
             return Err(format!("{leader} leads, and may not read"));
         }
         let entry = self.propose(leader);
