@@ -3,9 +3,12 @@
 //!
 //! `STORMGLASS_SEEDS=10000` runs as many seeds of each swarm.
 
+mod costs;
 mod net;
 #[path = "../two_phase_commit/random.rs"]
 mod random;
 mod saga;
+mod saga_machines;
 mod swarm;
 mod tcc;
+mod tcc_machines;
