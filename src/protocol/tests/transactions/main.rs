@@ -1,7 +1,7 @@
 //! Sagas and TCC in a small simulated network: what they cost without failures, that they keep their
 //! rules through every kind of failure, and that their checkers see when they do not.
 //!
-//! `STORMGLASS_SEEDS=10000` runs as many seeds of each swarm.
+//! `STORMGLASS_SWARM_SEEDS=10000` runs as many seeds of each swarm.
 
 mod costs;
 mod net;

@@ -3,14 +3,23 @@
 //! checkers see the harm that comes of it.
 
 use crate::net::{Net, Settings};
-use crate::random::{Random, seeds};
+use crate::random::Random;
 use crate::saga::{self, Sagas};
 use crate::tcc::{self, Tcc};
 use clock::{Duration, Instant};
 use stormglass_protocol::saga::{self as sagas, Outcome, Site};
 use stormglass_protocol::tcc as tccs;
 
+/// Where nobody says more.
 const SEEDS: u64 = 1_000;
+
+/// How many seeds the swarm goes through.
+fn seeds() -> u64 {
+    let wanted = std::env::var("STORMGLASS_SWARM_SEEDS");
+    wanted.map_or(SEEDS, |n| {
+        n.parse().expect("STORMGLASS_SWARM_SEEDS is a number")
+    })
+}
 
 /// Faults and speeds that follow from the seed.
 fn settings(r: &mut Random) -> Settings {
@@ -100,7 +109,7 @@ fn tcc_world(seed: u64, sabotage: tcc::Sabotage) -> Net<Tcc> {
 #[test]
 fn no_mixture_of_faults_breaks_a_saga() {
     let (mut commits, mut aborts, mut crashes, mut undone) = (0, 0, 0, 0);
-    for seed in 0..seeds(SEEDS) {
+    for seed in 0..seeds() {
         let mut net = saga_world(seed, saga::Sabotage::Nothing);
         let ended = net.run(200_000);
         let checker = &net.protocol.checker;
@@ -140,7 +149,7 @@ fn no_mixture_of_faults_breaks_a_saga() {
 #[test]
 fn no_mixture_of_faults_breaks_tcc() {
     let (mut confirmed, mut cancelled, mut heuristic, mut crashes, mut expired) = (0, 0, 0, 0, 0);
-    for seed in 0..seeds(SEEDS) {
+    for seed in 0..seeds() {
         let mut net = tcc_world(seed, tcc::Sabotage::Nothing);
         let ended = net.run(200_000);
         let checker = &net.protocol.checker;
@@ -181,7 +190,7 @@ fn no_mixture_of_faults_breaks_tcc() {
 /// The swarm is of use only where it goes through all of these, often.
 fn often(counts: &[(&str, u64)]) {
     for (what, count) in counts {
-        assert!(*count > seeds(SEEDS) / 4, "{what}: {count}");
+        assert!(*count > seeds() / 4, "{what}: {count}");
     }
 }
 

@@ -3,12 +3,6 @@
 
 use clock::Duration;
 
-/// How many seeds a swarm goes through: `usual`, or what `STORMGLASS_SEEDS` says.
-pub(crate) fn seeds(usual: u64) -> u64 {
-    let wanted = std::env::var("STORMGLASS_SEEDS");
-    wanted.map_or(usual, |n| n.parse().expect("STORMGLASS_SEEDS is a number"))
-}
-
 pub(crate) struct Random(u64);
 
 impl Random {

@@ -1,11 +1,22 @@
 //! Thousands of small worlds, each with its own mixture of faults: no rule is broken in any, and
 //! once the faults have ceased everyone learns the outcome.
 
-use crate::random::{Random, seeds};
+use crate::random::Random;
 use crate::world::{Plan, Sabotage, Settings, Span, World};
 use clock::{Duration, Instant};
 use std::collections::BTreeMap;
 use stormglass_protocol::two_phase_commit::*;
+
+/// Where nobody says more.
+const SEEDS: u64 = 1_000;
+
+/// How many seeds the swarm goes through.
+fn seeds() -> u64 {
+    let wanted = std::env::var("STORMGLASS_SWARM_SEEDS");
+    wanted.map_or(SEEDS, |n| {
+        n.parse().expect("STORMGLASS_SWARM_SEEDS is a number")
+    })
+}
 
 /// A world whose every number follows from the seed.
 pub(crate) fn world(seed: u64, sabotage: Sabotage) -> World {
@@ -74,7 +85,7 @@ fn plan(txn: Txn, nodes: u32, r: &mut Random) -> Plan {
 
 #[test]
 fn no_mixture_of_faults_breaks_a_rule_and_all_learn_the_outcome() {
-    let seeds = seeds(1_000);
+    let seeds = seeds();
     let (mut commits, mut aborts, mut crashes, mut asked, mut repeated) = (0, 0, 0, 0, 0);
     for seed in 0..seeds {
         let mut world = world(seed, Sabotage::Nothing);
