@@ -62,8 +62,7 @@ impl World {
                 }
             }
         };
-        obs.attempt_sent(now, site.edge as usize, record.started);
-
+        let started = record.started;
         let slot = self.strands.take(Strand::blank);
         let others = core::mem::replace(&mut record.attempts, slot);
         if others != NONE {
@@ -89,6 +88,10 @@ impl World {
             strand.outcome = Outcome::Unavailable;
             self.agenda.push(Todo::Answer(slot));
             return;
+        }
+        obs.attempt_sent(now, site.edge as usize, started);
+        if self.down != 0 && !self.instances[strand.instance as usize].is_up() {
+            obs.sent_to_dead(now, site.edge as usize);
         }
         if self.network.is_instant() {
             if at_once && self.may_go_deeper() {

@@ -290,6 +290,7 @@ impl World {
     /// The instance stops and loses the work in it.
     fn crash<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, mode: CrashMode) {
         let instance = &mut self.instances[id as usize];
+        self.down += u32::from(instance.is_up());
         instance.crashes += 1;
         instance.starting = Stamp::NONE;
         instance.settle();
@@ -365,6 +366,7 @@ impl World {
         }
         instance.starting = Stamp::NONE;
         instance.settle();
+        self.down -= 1;
         self.forget(now, obs, id);
         self.protocols_up(now, obs, id);
     }

@@ -39,6 +39,6 @@ mod workload;
 mod world;
 
 pub use limits::{Ended, Limits, Reason, Violation};
-pub use observer::{EdgeId, GroupFact, Observer, Tick, TransactionFact};
+pub use observer::{DiscoveryFact, EdgeId, GroupFact, Observer, Tick, TransactionFact};
 pub use state::Edge;
 pub use world::World;

@@ -58,6 +58,8 @@ pub trait Observer {
     fn group(&mut self, now: Instant, service: usize, fact: GroupFact) {}
     /// An attempt of a call was sent to an instance that was down: its caller did not know.
     fn sent_to_dead(&mut self, now: Instant, edge: EdgeId) {}
+    /// Something became known, or was believed, of the instances of a service.
+    fn discovery(&mut self, now: Instant, service: usize, fact: DiscoveryFact) {}
     /// A fault of the model (by its index) began or was over.
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {}
 }
@@ -116,6 +118,27 @@ pub enum GroupFact {
     Acknowledged,
     /// A read saw less than what was acknowledged before; by how much time it was behind.
     StaleRead(Duration),
+}
+
+/// What callers learn of a service's instances.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DiscoveryFact {
+    /// Somebody sent a message about who is alive.
+    Message,
+    /// The number of instances that one caller leaves out has changed.
+    LeftOut {
+        /// Until now.
+        before: u32,
+        /// From now on.
+        after: u32,
+    },
+    /// A caller has left out an instance that is down, and that it knew when it went down.
+    Noticed {
+        /// Since then.
+        after: Duration,
+    },
+    /// A caller has left out an instance that is up; a paused one is.
+    FalseAlarm,
 }
 
 /// What an observer wants of the run.

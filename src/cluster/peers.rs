@@ -23,6 +23,10 @@ pub(crate) struct Peers {
     pub(crate) balancer: Balancer,
     /// Leaves instances out that fail.
     pub(crate) detector: Option<Box<OutlierDetector>>,
+    /// The instances that it knows of, ascending, by their numbers in the service; `None`: all.
+    known: Option<Vec<u32>>,
+    /// Not all instances may be picked: there is a detector, or it does not know them all.
+    choosy: bool,
     /// Instances left out, as last stated.
     ejected: u32,
     /// Where the balancer hashes: among how many keys those requests are spread that have none.
@@ -63,6 +67,8 @@ impl Peers {
         Self {
             balancer: Balancer::new(&BalancerConfig::Random, instances, 0),
             detector: None,
+            known: None,
+            choosy: false,
             ejected: 0,
             hashed: None,
             instances,
@@ -83,7 +89,20 @@ impl Peers {
             .ejection
             .as_ref()
             .map(|config| Box::new(OutlierDetector::new(config, self.instances)));
+        self.choosy = self.detector.is_some() || self.known.is_some();
         core::mem::take(&mut self.ejected)
+    }
+
+    /// From now on it knows of these instances only, by their numbers in the service, ascending;
+    /// `None`: of all.
+    pub(crate) fn know(&mut self, known: Option<Vec<u32>>) {
+        self.known = known;
+        self.choosy = self.detector.is_some() || self.known.is_some();
+    }
+
+    /// The calling instance, or [`NONE`] for a workload's clients.
+    pub(crate) fn caller(&self) -> u32 {
+        self.caller
     }
 
     fn zone_aware(&self, config: &BalancerConfig, world: &[Instance]) -> Balancer {
@@ -115,9 +134,10 @@ impl Peers {
     /// `key` belongs to the attempt.
     #[inline]
     pub(crate) fn pick(&mut self, now: Instant, key: u64, origin: Origin) -> u32 {
-        let usable = match &mut self.detector {
-            None => Usable::All,
-            Some(detector) => detector.usable(now),
+        let usable = if self.choosy {
+            usable(&mut self.detector, &self.known, now)
+        } else {
+            Usable::All
         };
         let key = Hashed(self.hashed, key, origin);
         balance(&mut self.balancer, now, usable, key)
@@ -132,9 +152,9 @@ impl Peers {
         key: u64,
         origin: Origin,
     ) -> u32 {
-        let mut others: Vec<u32> = match self.detector.as_mut().map(|d| d.usable(now)) {
-            Some(Usable::Some(usable)) => usable.to_vec(),
-            _ => (0..self.instances).collect(),
+        let mut others: Vec<u32> = match usable(&mut self.detector, &self.known, now) {
+            Usable::Some(usable) => usable.to_vec(),
+            Usable::All => (0..self.instances).collect(),
         };
         others.retain(|instance| !taken.contains(instance));
         let hashed = Hashed(self.hashed, key, origin);
@@ -166,6 +186,20 @@ impl Peers {
         if before != self.ejected {
             obs.ejected(now, self.service as usize, before, self.ejected);
         }
+    }
+}
+
+/// Of those that are known, those that are not ejected.
+#[inline]
+fn usable<'a>(
+    detector: &'a mut Option<Box<OutlierDetector>>,
+    known: &'a Option<Vec<u32>>,
+    now: Instant,
+) -> Usable<'a> {
+    let known = known.as_deref().map_or(Usable::All, Usable::Some);
+    match detector {
+        None => known,
+        Some(detector) => detector.usable_among(now, known),
     }
 }
 

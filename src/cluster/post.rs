@@ -123,6 +123,9 @@ impl World {
         let mail = letter.mail.take().expect("a letter arrives once");
         self.post.letters.remove(slot);
         if !self.is_there(to) {
+            if let Mail::Discovery(letter) = &mail {
+                self.discovery_refused(now, obs, from, to, letter);
+            }
             return;
         }
         match mail {

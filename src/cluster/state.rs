@@ -291,6 +291,8 @@ impl Instance {
 pub(crate) struct ServiceState {
     pub(crate) instances: u32,
     pub(crate) startup: Sampler,
+    /// Callers may know less than all of its instances.
+    pub(crate) is_discovered: bool,
     /// Over all instances: waiting requests and busy workers (cores, where they are shared).
     pub(crate) queued: u32,
     pub(crate) busy: u32,

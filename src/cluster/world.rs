@@ -1,6 +1,6 @@
 //! The simulated world: everything that exists while a model runs, made from the model.
 
-use crate::discovery::Directory;
+use crate::discovery::{Directory, Plan};
 use crate::errand::Running;
 use crate::event::Event;
 use crate::fault::{self, Fault};
@@ -22,7 +22,7 @@ use crate::transaction::Transactions;
 use crate::workload::{Start, Workload};
 use clock::Instant;
 use engine::{Engine, Sampler, Stamp, stream_key};
-use model::{Model, PolicyId, Scheduling, Threading};
+use model::{Discovery, Model, PolicyId, Scheduling, Threading};
 use policy::Queue;
 use policy::config::PolicyConfig;
 use policy::{Action, Frame, Pipeline, Pushback};
@@ -89,6 +89,8 @@ pub struct World {
     pub(crate) faults: Vec<Fault>,
     /// How many instances are paused.
     pub(crate) paused: u32,
+    /// How many instances are down, or starting.
+    pub(crate) down: u32,
     pub(crate) startup_key: u64,
     pub(crate) startups: u64,
     /// What checkers of protocols have found.
@@ -107,7 +109,8 @@ pub struct World {
     /// By service: the channels and the peers of its first instance; those of the others follow.
     memories: Vec<Memory>,
     edges: Vec<Edge>,
-    first_instances: Vec<u32>,
+    /// By service: its instance 0.
+    pub(crate) first_instances: Vec<u32>,
 }
 
 /// What the instances of a service hold towards others, as numbers of the first instance's.
@@ -171,6 +174,7 @@ impl World {
             network: Network::new(model),
             faults,
             paused: 0,
+            down: 0,
             startup_key: stream_key(seed, replication, "services", "startup"),
             startups: 0,
             found: Vec::new(),
@@ -185,6 +189,7 @@ impl World {
             first_instances: first_instances(model),
         };
         world.lay_out(model, seed, replication);
+        world.directory = world.directory(model, seed, replication);
         world.start_protocols();
         world.schedule_faults();
         world.open_workloads();
@@ -214,6 +219,21 @@ impl World {
         calls
             .filter(|&call| self.sites[self.calls[call].site as usize].edge as usize == edge)
             .count() as u64
+    }
+
+    /// Who knows of whom, once it is known who calls whom.
+    fn directory(&self, model: &Model, seed: u64, replication: u32) -> Directory {
+        let clients = 0..model.workloads.len();
+        let clients: Vec<u32> = clients
+            .map(|w| self.channels[self.sites[w].channels as usize].peers)
+            .collect();
+        Directory::new(&Plan {
+            model,
+            peers: &self.peers,
+            clients: &clients,
+            first_instances: &self.first_instances,
+            key: stream_key(seed, replication, "services", "discovery"),
+        })
     }
 
     /// Sites, edges, channels and peers.
@@ -343,7 +363,7 @@ impl World {
             hedged: pipeline.is_hedged(),
             stated: (0, 0),
             course,
-            only: self.services[service].instances == 1,
+            only: self.services[service].instances == 1 && !self.services[service].is_discovered,
             pipeline,
             peers,
             policy: policy.map(|p| p as u32),
@@ -406,6 +426,7 @@ fn services(model: &Model) -> Vec<ServiceState> {
     let services = model.services.iter().map(|service| ServiceState {
         instances: service.instances,
         startup: sampler::lower(&service.startup),
+        is_discovered: service.discovery != Discovery::Static,
         queued: 0,
         busy: 0,
     });

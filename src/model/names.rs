@@ -122,8 +122,8 @@ impl Names {
     }
 
     fn service_at(&self, name: &str, at: Span, cx: &mut Reader<'_>) -> Option<ServiceId> {
-        let services = self.services.as_ref()?;
-        let found = services.iter().position(|service| service.name == name);
+        self.services.as_ref()?;
+        let found = self.find_service(name);
         if found.is_none() {
             let known = self.service_names();
             let help = did_you_mean(name, known, "there is", "there are no services");
@@ -131,6 +131,12 @@ impl Names {
                 .help(help);
         }
         found
+    }
+
+    /// The service of this name, if there is one.
+    pub(crate) fn find_service(&self, name: &str) -> Option<ServiceId> {
+        let mut services = self.services().iter();
+        services.position(|service| service.name == name)
     }
 
     /// The name of a service that was found.

@@ -2,17 +2,17 @@
 
 mod admission;
 mod balancer;
+mod discovery;
 
 use crate::names::Names;
 use crate::quantity::{Count, PositiveDuration};
 use crate::reader::{List, Named, Reader};
 use crate::services::admission::{AdmissionShape, DegradeShape, resolve_admission};
 use crate::services::balancer::{Balancing, OutlierShape, resolve_balancer, resolve_outlier};
+use crate::services::discovery::{DiscoveryShape, check_agreement, resolve_discovery};
 use crate::shape::{choice, record};
 use crate::steps::{Step as StepShape, resolve_steps};
-use crate::types::{
-    Abandoned, Discovery, Distribution, Endpoint, Scheduling, Service, ServiceId, Threading,
-};
+use crate::types::{Abandoned, Distribution, Endpoint, Scheduling, Service, ServiceId, Threading};
 use policy::config::{AdmissionConfig, Codel, Discipline};
 
 record! {
@@ -37,7 +37,7 @@ record! {
         /// When callers leave an instance out because it fails; never when absent.
         optional outlier_ejection: OutlierShape,
         /// How callers learn of instances.
-        default discovery: DiscoveryWord = "static",
+        default discovery: DiscoveryShape = "static",
         /// What a request passes before it is queued; nothing when absent.
         optional admission: AdmissionShape,
         /// When an instance does without its optional steps; never when absent.
@@ -85,15 +85,6 @@ choice! {
     }
 }
 
-choice! {
-    /// How callers learn of instances.
-    "a discovery": DiscoveryWord {
-        /// They know them all; one that is down stays in the list.
-        "static" => Static,
-    }
-    later { "health_check", "lease", "gossip" }
-}
-
 record! {
     /// Requests that wait for a worker.
     QueueShape {
@@ -136,6 +127,7 @@ pub(crate) fn resolve(
     names: &Names,
     cx: &mut Reader<'_>,
 ) -> Vec<Service> {
+    check_agreement(&services, names, cx);
     let named = services.0.into_iter().enumerate();
     named
         .filter_map(|(id, (name, shape))| Some((id, name, shape?)))
@@ -212,9 +204,7 @@ fn resolve_service(
         },
         balancer: resolve_balancer(kind, shape.instances.0, cx),
         startup: shape.startup.value,
-        discovery: match shape.discovery.value {
-            DiscoveryWord::Static => Discovery::Static,
-        },
+        discovery: resolve_discovery(&shape.discovery.value, names, cx),
         replication: None,
         endpoints,
     }

@@ -35,13 +35,17 @@ pub struct HealthCheck {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Lease {
     /// The service whose instances are registries, each with all leases of its own (an instance
-    /// sends its heartbeats to all of them, and a caller fetches from the first that answers);
-    /// `None`: one that never fails, a hop without latency away.
+    /// sends its heartbeats to all of them, and a caller fetches from one, from the next one where
+    /// that does not answer); `None`: one that never fails, a hop without latency away. Services with
+    /// the same registry agree on `eviction` and `self_preservation`.
     pub registry: Option<ServiceId>,
     /// Between two renewals of an instance; above 0.
     pub heartbeat: Duration,
-    /// How long a lease lives without one; above `heartbeat`.
+    /// What an instance asks for; above `heartbeat`. A renewed lease lives twice as long (see
+    /// `protocol::discovery::Registry`).
     pub expiry: Duration,
+    /// Between two evictions of expired leases; above 0.
+    pub eviction: Duration,
     /// Between two fetches of a caller; above 0.
     pub refresh: Duration,
     /// The share of expected renewals below which the registry lets no lease expire, 0..=1; 0: never.
@@ -55,7 +59,7 @@ pub struct Gossip {
     pub probe_interval: Duration,
     /// How long a direct answer may take; above 0, below `probe_interval`.
     pub probe_timeout: Duration,
-    /// How many others are asked to probe in its stead.
+    /// How many others are asked to probe in its stead, at least 1.
     pub indirect_probes: u32,
     /// How long a suspect may speak up before it is declared down; above 0.
     pub suspect_for: Duration,

@@ -6,7 +6,7 @@ use model::Files;
 use policy::Outcome;
 use std::collections::BTreeMap;
 use std::io;
-use stormglass_cluster::{EdgeId, Limits, Observer, Reason, World};
+use stormglass_cluster::{DiscoveryFact, EdgeId, Limits, Observer, Reason, World};
 
 /// What a world said, by the names of the model.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub(crate) struct Log {
     breakers: Vec<(EdgeId, f64, (u32, u32))>,
     ejected: Vec<(usize, f64, i64)>,
     skipped: Vec<(usize, f64)>,
+    dead: Vec<(EdgeId, f64)>,
+    discovery: Vec<(usize, f64, DiscoveryFact)>,
     pub(crate) faults: Vec<(f64, usize, bool)>,
     /// By edge.
     in_flight: Vec<u64>,
@@ -144,6 +146,46 @@ impl Log {
         of(&self.refused, self.service(service), |&pair| pair)
     }
 
+    /// When attempts of an edge were sent to an instance that was down.
+    pub(crate) fn sent_to_dead(&self, edge: &str) -> Vec<f64> {
+        of(&self.dead, self.edge(edge), |&pair| pair)
+    }
+
+    /// When callers stopped believing that an instance of a service is alive (+1), or began to (-1).
+    pub(crate) fn left_out(&self, service: &str) -> Vec<(f64, i64)> {
+        let facts = self.facts(service);
+        let changes = facts.filter_map(|(at, fact)| match fact {
+            DiscoveryFact::LeftOut { before, after } => {
+                Some((at, i64::from(after) - i64::from(before)))
+            }
+            _ => None,
+        });
+        changes.collect()
+    }
+
+    /// After how long callers noticed that an instance of a service was down.
+    pub(crate) fn noticed(&self, service: &str) -> Vec<f64> {
+        let noticed = self.facts(service).filter_map(|(_, fact)| match fact {
+            DiscoveryFact::Noticed { after } => Some(after.as_millis_f64()),
+            _ => None,
+        });
+        noticed.collect()
+    }
+
+    /// How often callers left out an instance that was up.
+    pub(crate) fn false_alarms(&self, service: &str) -> usize {
+        let facts = self.facts(service);
+        facts
+            .filter(|(_, fact)| *fact == DiscoveryFact::FalseAlarm)
+            .count()
+    }
+
+    fn facts(&self, service: &str) -> impl Iterator<Item = (f64, DiscoveryFact)> + '_ {
+        let service = self.service(service);
+        let theirs = self.discovery.iter().filter(move |fact| fact.0 == service);
+        theirs.map(|&(_, at, fact)| (at, fact))
+    }
+
     /// When callers left instances of a service out (+1) and took them back (-1).
     pub(crate) fn ejected(&self, service: &str) -> Vec<(f64, i64)> {
         of(&self.ejected, self.service(service), |&(s, at, change)| {
@@ -252,6 +294,14 @@ impl Observer for Log {
     fn skipped(&mut self, now: Instant, service: usize) {
         self.skipped.push((service, ms(now)));
     }
+    fn sent_to_dead(&mut self, now: Instant, edge: EdgeId) {
+        self.dead.push((edge, ms(now)));
+    }
+
+    fn discovery(&mut self, now: Instant, service: usize, fact: DiscoveryFact) {
+        self.discovery.push((service, ms(now), fact));
+    }
+
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {
         self.faults.push((ms(now), fault, active));
     }

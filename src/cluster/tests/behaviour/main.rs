@@ -7,6 +7,7 @@ mod balance;
 mod conditions;
 mod crash;
 mod degrade;
+mod discovery;
 mod ejection;
 mod handlers;
 mod hedges;
