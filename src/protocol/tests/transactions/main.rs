@@ -5,6 +5,7 @@
 
 mod costs;
 mod net;
+mod properties;
 #[path = "../two_phase_commit/random.rs"]
 mod random;
 mod saga;
