@@ -22,6 +22,8 @@ pub(super) struct Parcel {
     drops: u64,
     /// Of a message, its number, from 1; of a heartbeat, the number of the last message.
     number: u64,
+    /// How many entries the sender has on disk, and knows there to be decided.
+    decided: usize,
     pub(super) letter: Letter<Slot>,
 }
 
@@ -48,6 +50,8 @@ struct Peer {
     missing: Option<u64>,
     /// The latest of our heartbeats that was answered.
     answered: u32,
+    /// How many entries it has on disk, and knows there to be decided.
+    decided: usize,
 }
 
 impl Link {
@@ -61,7 +65,14 @@ impl Link {
         }
     }
 
-    pub(super) fn send(&mut self, letter: Letter<Slot>) -> Parcel {
+    /// How many entries the other end said to have on disk, known to be decided. A later life
+    /// of it has no fewer.
+    pub(super) fn decided(&self) -> usize {
+        self.peer.decided
+    }
+
+    /// Packs what is sent, with how many entries are known on disk to be decided.
+    pub(super) fn send(&mut self, letter: Letter<Slot>, decided: usize) -> Parcel {
         if matches!(letter, Letter::SequencePaxos(_)) {
             self.sent += 1;
         }
@@ -69,6 +80,7 @@ impl Link {
             life: self.life,
             drops: self.drops,
             number: self.sent,
+            decided,
             letter,
         }
     }
@@ -94,6 +106,7 @@ impl Link {
             *peer = Peer {
                 life: parcel.life,
                 next,
+                decided: peer.decided,
                 ..Peer::default()
             };
         }
@@ -102,6 +115,7 @@ impl Link {
             dropped = true;
         }
         peer.last = peer.last.max(parcel.number);
+        peer.decided = peer.decided.max(parcel.decided);
         match parcel.letter {
             Letter::SequencePaxos(_) => {
                 if parcel.number >= peer.next {
@@ -190,7 +204,7 @@ mod tests {
     #[test]
     fn messages_come_out_once_and_in_order() {
         let (mut a, mut b) = (Link::new(1), Link::new(1));
-        let parcels: Vec<Parcel> = (1..=3).map(|n| a.send(letter(n))).collect();
+        let parcels: Vec<Parcel> = (1..=3).map(|n| a.send(letter(n), 0)).collect();
         assert_eq!(hear(&mut b, &parcels[2]), (vec![], false));
         assert_eq!(hear(&mut b, &parcels[0]), (vec![1], false));
         assert_eq!(hear(&mut b, &parcels[0]), (vec![], false));
@@ -202,32 +216,32 @@ mod tests {
     #[test]
     fn a_loss_drops_the_session_at_both_ends_once() {
         let (mut a, mut b) = (Link::new(1), Link::new(1));
-        let first = a.send(letter(1));
-        let _lost = a.send(letter(2));
+        let first = a.send(letter(1), 0);
+        let _lost = a.send(letter(2), 0);
         hear(&mut b, &first);
         // Nothing follows: the heartbeat alone tells.
-        hear(&mut b, &a.send(beat()));
+        hear(&mut b, &a.send(beat(), 0));
         assert!(!b.beat());
         assert!(b.beat());
         assert!(!b.beat());
-        let told = b.send(beat());
+        let told = b.send(beat(), 0);
         assert!(hear(&mut a, &told).1);
         assert!(!hear(&mut a, &told).1);
-        assert_eq!(hear(&mut b, &a.send(letter(3))), (vec![3], false));
+        assert_eq!(hear(&mut b, &a.send(letter(3), 0)), (vec![3], false));
     }
 
     #[test]
     fn another_life_is_another_session() {
         let (mut old, mut b) = (Link::new(1), Link::new(1));
-        let late = old.send(letter(1));
-        hear(&mut b, &old.send(letter(2)));
+        let late = old.send(letter(1), 0);
+        hear(&mut b, &old.send(letter(2), 0));
         let mut new = Link::new(2);
-        assert_eq!(hear(&mut b, &new.send(letter(3))), (vec![3], true));
+        assert_eq!(hear(&mut b, &new.send(letter(3), 0)), (vec![3], true));
         assert_eq!(hear(&mut b, &late), (vec![], false));
         // The one that was down takes the stream where it is.
         for n in 4..9 {
-            b.send(letter(n));
+            b.send(letter(n), 0);
         }
-        assert_eq!(hear(&mut new, &b.send(letter(9))), (vec![9], false));
+        assert_eq!(hear(&mut new, &b.send(letter(9), 0)), (vec![9], false));
     }
 }

@@ -44,8 +44,8 @@ const HEARTBEAT: Timer = Timer(0);
 /// What can be set of Omni-Paxos, beside what is of every group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PaxosConfig {
-    /// The least number of entries that stay in the log; it is cut to this many once it holds twice
-    /// as many that are decided. A replica that lacks more than that is [restored](Action::Restored).
+    /// The least number of entries that stay in the log. A leader cuts it to this many once it holds twice
+    /// as many that all replicas have on disk, and know there to be decided; while one is down, logs grow.
     /// Default: 1024.
     pub keep: u32,
 }
@@ -138,7 +138,7 @@ impl Paxos {
             node,
             group,
             config,
-            disk: Disk::new(Log::new(config.keep)),
+            disk: Disk::new(Log::default()),
             lives: 0,
             live: None,
         })
@@ -168,7 +168,8 @@ impl Paxos {
         };
         live.tell_role(self.node, out);
         live.tell(out);
-        live.compact(self.config.keep as usize);
+        let stable = self.disk.stable().decided();
+        live.compact(self.node, stable, self.config.keep as usize);
         live.journal.take(&mut live.writes);
         let mut matters = false;
         for write in live.writes.drain(..) {
@@ -180,7 +181,7 @@ impl Paxos {
         let mut ordered = Vec::new();
         for letter in letters.drain(..) {
             match letter {
-                Letter::BLE(_) => live.send(letter, out),
+                Letter::BLE(_) => live.send(letter, stable, out),
                 Letter::SequencePaxos(_) => ordered.push(letter),
             }
         }
@@ -192,24 +193,24 @@ impl Paxos {
         } else if let Some((_, last)) = live.waiting.back_mut() {
             last.append(&mut ordered);
         } else {
-            live.send_all(ordered, out);
+            live.send_all(ordered, stable, out);
         }
     }
 }
 
 impl Live {
-    fn send_all(&mut self, letters: Vec<Letter<Slot>>, out: &mut Vec<Action>) {
+    fn send_all(&mut self, letters: Vec<Letter<Slot>>, stable: usize, out: &mut Vec<Action>) {
         for letter in letters {
-            self.send(letter, out);
+            self.send(letter, stable, out);
         }
     }
 
-    fn send(&mut self, letter: Letter<Slot>, out: &mut Vec<Action>) {
+    fn send(&mut self, letter: Letter<Slot>, stable: usize, out: &mut Vec<Action>) {
         let Some(to) = node(letter.get_receiver()) else {
             return;
         };
         if let Some(link) = self.links.get_mut(to.0 as usize) {
-            let message = Box::new(Message(link.send(letter)));
+            let message = Box::new(Message(link.send(letter, stable)));
             out.push(Action::Send(to, super::Message::Paxos(message)));
         }
     }
@@ -243,38 +244,32 @@ impl Live {
             return;
         }
         for entry in self.omni.read_decided_suffix(self.told).unwrap_or_default() {
-            match entry {
-                LogEntry::Decided(slot) => self.tell_one(slot, out),
-                LogEntry::Snapshotted(state) => {
-                    let tail = state.snapshot.0;
-                    let before = state.trimmed_idx - tail.len().min(state.trimmed_idx);
-                    if before > self.told {
-                        self.told = before;
-                        let index = before as u64;
-                        out.push(Action::Restored { index });
-                    }
-                    for slot in tail.into_iter().skip(self.told - before) {
-                        self.tell_one(slot, out);
-                    }
-                }
-                LogEntry::Undecided(_) | LogEntry::Trimmed(_) | LogEntry::StopSign(..) => {}
+            // Nothing is cut off that was not told, and there are no snapshots.
+            if let LogEntry::Decided(Slot(entry)) = entry {
+                self.told += 1;
+                out.push(Action::Committed {
+                    index: self.told as u64,
+                    entry: Some(entry),
+                });
             }
         }
     }
 
-    fn tell_one(&mut self, Slot(entry): Slot, out: &mut Vec<Action>) {
-        self.told += 1;
-        out.push(Action::Committed {
-            index: self.told as u64,
-            entry: Some(entry),
-        });
-    }
-
-    fn compact(&mut self, keep: usize) {
-        let base = self.omni.get_compacted_idx();
-        if self.told >= base + keep.saturating_mul(2).max(1) {
-            // What is refused is cut off another time.
-            let _ = self.omni.snapshot(Some(self.told - keep), true);
+    /// Has all cut off what all have on disk as decided: nobody's log will ever be made up from before that. The
+    /// crate's own bound, what all have *accepted*, is not enough: where rounds differ, it sends a follower
+    /// what comes after the last that the follower knows to be decided, and after a crash that is less.
+    fn compact(&mut self, me: Node, stable: usize, keep: usize) {
+        if !matches!(self.role, Role::Leader(_)) {
+            return;
+        }
+        let others = self.links.iter().enumerate();
+        let others = others.filter(|&(peer, _)| peer != me.0 as usize);
+        let all = others
+            .map(|(_, link)| link.decided())
+            .fold(stable, usize::min);
+        if all >= self.omni.get_compacted_idx() + keep.saturating_mul(2).max(1) {
+            // Refused while it has not heard from all in this reign; then another time.
+            let _ = self.omni.trim(Some(all - keep));
         }
     }
 }
@@ -283,7 +278,7 @@ impl Replica for Paxos {
     fn start(&mut self, now: Instant, chance: &mut dyn Chance, out: &mut Vec<Action>) {
         self.lives += 1;
         let log = self.disk.stable().clone();
-        let recovered = log.promise();
+        let (recovered, told) = (log.promise(), log.compacted());
         let journal = Journal::default();
         let omni = match self.build(Store::new(log, journal.clone())) {
             Ok(omni) => omni,
@@ -291,6 +286,10 @@ impl Replica for Paxos {
         };
         let phase = chance.bits() % self.group.heartbeat.as_nanos().max(1);
         let beat = now + clock::Duration::from_nanos(phase);
+        if told > 0 {
+            let index = told as u64;
+            out.push(Action::Restored { index });
+        }
         out.push(Action::SetTimer(HEARTBEAT, beat));
         let mut live = Live {
             omni,
@@ -301,7 +300,7 @@ impl Replica for Paxos {
             role: Role::Follower(Term(0), None),
             recovered,
             beat,
-            told: 0,
+            told,
             waiting: VecDeque::new(),
             letters: Vec::new(),
             writes: Vec::new(),
@@ -378,12 +377,13 @@ impl Replica for Paxos {
         if !self.disk.forced(token) {
             return;
         }
+        let stable = self.disk.stable().decided();
         let Some(live) = self.live.as_mut() else {
             return;
         };
         while live.waiting.front().is_some_and(|w| w.0 <= token) {
             if let Some((_, letters)) = live.waiting.pop_front() {
-                live.send_all(letters, out);
+                live.send_all(letters, stable, out);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::super::Entry;
 use super::super::disk::Stored;
 use omnipaxos::ballot_leader_election::Ballot;
-use omnipaxos::storage::{self, Snapshot, StopSign, Storage, StorageOp, StorageResult};
+use omnipaxos::storage::{self, NoSnapshot, StopSign, Storage, StorageOp, StorageResult};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,38 +12,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct Slot(pub(super) Entry);
 
 impl storage::Entry for Slot {
-    type Snapshot = Tail;
-}
-
-/// Stands for the state after some entries: the last of them, the latest last. What came before, the
-/// host knows.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Tail(pub(super) Vec<Slot>);
-
-impl Snapshot<Slot> for Tail {
-    fn create(entries: &[Slot]) -> Self {
-        Self(entries.to_vec())
-    }
-
-    fn merge(&mut self, delta: Self) {
-        self.0.extend(delta.0);
-    }
-
-    fn use_snapshots() -> bool {
-        true
-    }
+    type Snapshot = NoSnapshot;
 }
 
 /// What was promised and accepted, and the entries after those that were cut off. Indices count from 0.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
-    /// The most entries that a [`Tail`] holds.
-    keep: usize,
     promise: Option<Ballot>,
     accepted: Option<Ballot>,
     decided: usize,
     compacted: usize,
-    tail: Option<Tail>,
     entries: VecDeque<Slot>,
 }
 
@@ -58,7 +36,6 @@ pub(super) enum Write {
     Replace(usize, Vec<Slot>),
     Trim(usize),
     Compacted(usize),
-    Tail(Option<Tail>),
 }
 
 impl Write {
@@ -73,16 +50,19 @@ impl Write {
 }
 
 impl Log {
-    pub(super) fn new(keep: u32) -> Self {
-        Self {
-            keep: keep as usize,
-            ..Self::default()
-        }
-    }
-
     /// What was promised last.
     pub(super) fn promise(&self) -> Ballot {
         self.promise.unwrap_or_default()
+    }
+
+    /// How many entries are known to be decided.
+    pub(super) fn decided(&self) -> usize {
+        self.decided
+    }
+
+    /// How many entries were cut off.
+    pub(super) fn compacted(&self) -> usize {
+        self.compacted
     }
 
     fn place(&self, index: usize) -> usize {
@@ -110,12 +90,6 @@ impl Stored for Log {
                 self.entries.drain(..self.place(index));
             }
             Write::Compacted(index) => self.compacted = index,
-            Write::Tail(mut tail) => {
-                if let Some(Tail(entries)) = &mut tail {
-                    entries.drain(..entries.len().saturating_sub(self.keep));
-                }
-                self.tail = tail;
-            }
         }
     }
 }
@@ -167,9 +141,8 @@ impl Storage<Slot> for Store {
                 StorageOp::SetAcceptedRound(ballot) => Write::Accepted(ballot),
                 StorageOp::SetCompactedIdx(index) => Write::Compacted(index),
                 StorageOp::Trim(index) => Write::Trim(index),
-                StorageOp::SetSnapshot(tail) => Write::Tail(tail),
-                // A group stays as it is.
-                StorageOp::SetStopsign(_) => continue,
+                // A group stays as it is, and has no snapshots.
+                StorageOp::SetStopsign(_) | StorageOp::SetSnapshot(_) => continue,
             })?;
         }
         Ok(())
@@ -254,11 +227,11 @@ impl Storage<Slot> for Store {
         Ok(self.log.compacted)
     }
 
-    fn set_snapshot(&mut self, tail: Option<Tail>) -> StorageResult<()> {
-        self.write(Write::Tail(tail))
+    fn set_snapshot(&mut self, _: Option<NoSnapshot>) -> StorageResult<()> {
+        Ok(())
     }
 
-    fn get_snapshot(&self) -> StorageResult<Option<Tail>> {
-        Ok(self.log.tail.clone())
+    fn get_snapshot(&self) -> StorageResult<Option<NoSnapshot>> {
+        Ok(None)
     }
 }
