@@ -33,6 +33,7 @@ use link::{Link, Parcel};
 use omnipaxos::ballot_leader_election::Ballot;
 use omnipaxos::errors::ConfigError;
 use omnipaxos::messages::Message as Letter;
+use omnipaxos::messages::ballot_leader_election::HeartbeatMsg;
 use omnipaxos::messages::sequence_paxos::PaxosMsg;
 use omnipaxos::util::LogEntry;
 use omnipaxos::{ClusterConfig, OmniPaxos, ServerConfig};
@@ -40,6 +41,10 @@ use std::collections::VecDeque;
 use store::{Journal, Log, Slot, Store, Write};
 
 const HEARTBEAT: Timer = Timer(0);
+
+/// For how many heartbeats in a row a replica refuses a leader before it stands itself. An election
+/// that goes its way is over before.
+const STUBBORN: u32 = 3;
 
 /// What can be set of Omni-Paxos, beside what is of every group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,6 +121,9 @@ struct Live {
     recovered: Ballot,
     /// When the round of heartbeats ends.
     beat: Instant,
+    /// Whether a leader was refused in this round, and in how many rounds before it.
+    refused: bool,
+    refusals: u32,
     /// The last entry that was told.
     told: usize,
     /// What is sent when a write is stable.
@@ -229,6 +237,23 @@ impl Live {
         }
     }
 
+    /// Whether this comes from one who is content with a leader below what was promised here, while nobody is
+    /// followed here. The crate refuses that leader, or is not even asked, and where a majority is content
+    /// nothing would ever change: such a replica must stand for election itself.
+    fn refuses(&self, letter: &Letter<Slot>) -> bool {
+        let Letter::BLE(beat) = letter else {
+            return false;
+        };
+        let HeartbeatMsg::Reply(reply) = &beat.msg else {
+            return false;
+        };
+        let follows = self
+            .omni
+            .get_current_leader()
+            .is_some_and(|(_, follows)| follows);
+        !follows && reply.happy && reply.leader < self.omni.get_promise()
+    }
+
     /// Says so when the part has changed.
     fn tell_role(&mut self, me: Node, out: &mut Vec<Action>) {
         let role = self.role(me);
@@ -300,6 +325,8 @@ impl Replica for Paxos {
             role: Role::Follower(Term(0), None),
             recovered,
             beat,
+            refused: false,
+            refusals: 0,
             told,
             waiting: VecDeque::new(),
             letters: Vec::new(),
@@ -338,6 +365,7 @@ impl Replica for Paxos {
             live.omni.reconnected(pid(from));
         }
         for letter in letters {
+            live.refused |= live.refuses(&letter);
             live.omni.handle_incoming(letter);
         }
         self.settle(out);
@@ -364,6 +392,12 @@ impl Replica for Paxos {
             }
         }
         live.omni.tick();
+        live.refusals = if live.refused { live.refusals + 1 } else { 0 };
+        live.refused = false;
+        if live.refusals >= STUBBORN {
+            live.refusals = 0;
+            live.omni.try_become_leader();
+        }
         self.settle(out);
     }
 

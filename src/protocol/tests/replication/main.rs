@@ -21,6 +21,10 @@
 //! A seed that fails is run again with its trace, of which the end is in the panic.
 
 mod alone;
+#[cfg(feature = "paxos")]
+mod paxos;
+#[cfg(feature = "raft")]
+mod raft;
 #[path = "../two_phase_commit/random.rs"]
 mod random;
 mod swarm;
