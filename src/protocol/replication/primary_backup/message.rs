@@ -34,6 +34,23 @@ pub struct Batch {
     pub entries: Vec<Entry>,
 }
 
+impl Batch {
+    /// Where it ends.
+    pub fn last(&self) -> u64 {
+        self.after.index + self.entries.len() as u64
+    }
+
+    /// Its entries with their places.
+    pub(super) fn places(&self) -> impl Iterator<Item = (u64, Entry)> {
+        (self.after.index + 1..).zip(self.entries.iter().copied())
+    }
+
+    /// The run of one of its places.
+    pub(super) fn run_at(&self, index: u64) -> Option<Run> {
+        self.runs.iter().rfind(|run| run.first <= index).copied()
+    }
+}
+
 /// What replicas say to each other. Every message has an epoch; what is below the promise of whoever
 /// receives it is refused.
 #[derive(Clone, PartialEq, Debug)]
@@ -59,10 +76,12 @@ pub enum Message {
         /// The promise.
         epoch: Term,
     },
-    /// Whoever stood gives up: what was granted for this epoch is void.
+    /// Whoever stood gives up: what it was granted is void.
     Withdrawn {
         /// The epoch.
         epoch: Term,
+        /// What was asked for up to here, by the clock of whoever stood.
+        asked: Instant,
     },
     /// Whoever won asks the most advanced of its granters for the end of its log.
     Fetch {
@@ -127,7 +146,7 @@ impl Message {
             Self::Stand { epoch, .. }
             | Self::Granted { epoch, .. }
             | Self::Refused { epoch }
-            | Self::Withdrawn { epoch }
+            | Self::Withdrawn { epoch, .. }
             | Self::Fetch { epoch, .. }
             | Self::Fetched { epoch, .. }
             | Self::Alive { epoch, .. }

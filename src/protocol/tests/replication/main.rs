@@ -23,6 +23,7 @@
 mod alone;
 #[cfg(feature = "paxos")]
 mod paxos;
+mod primary_backup;
 #[cfg(feature = "raft")]
 mod raft;
 #[path = "../two_phase_commit/random.rs"]

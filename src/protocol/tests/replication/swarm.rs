@@ -49,7 +49,6 @@ pub(crate) fn settings(seed: u64) -> Settings {
 const PATIENCE: u64 = 20;
 
 /// Runs the swarm: no rule is broken in any world, and once the faults have ceased all go on.
-#[allow(dead_code)]
 pub(crate) fn survives(kind: Kind) {
     let seeds = seeds();
     let mut sum = Totals::default();
@@ -71,7 +70,6 @@ pub(crate) fn survives(kind: Kind) {
 }
 
 /// The same seed gives the same run; another, another.
-#[allow(dead_code)]
 pub(crate) fn repeats(kind: Kind) {
     let run = |seed| {
         let totals = one(settings(seed), kind);
@@ -93,10 +91,10 @@ pub(crate) fn caught(kind: Kind, seeds: u64, what: impl Fn(&Violation) -> bool) 
 
 /// How many seeds to run.
 fn seeds() -> u64 {
-    match std::env::var("STORMGLASS_SWARM_SEEDS") {
-        Ok(number) => number.parse().expect("a number of seeds"),
-        Err(_) => SEEDS,
-    }
+    let wanted = std::env::var("STORMGLASS_SWARM_SEEDS");
+    wanted.map_or(SEEDS, |n| {
+        n.parse().expect("STORMGLASS_SWARM_SEEDS is a number")
+    })
 }
 
 fn one(settings: Settings, kind: Kind) -> Result<Totals, String> {
