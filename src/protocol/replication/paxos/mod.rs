@@ -254,6 +254,19 @@ impl Live {
         !follows && reply.happy && reply.leader < self.omni.get_promise()
     }
 
+    /// Whether this log is made up from before what is decided here: it answers a promise of before one that was
+    /// answered already. The crate can't tell them apart, and asserts that it never happens; after two drops
+    /// of a session within a round trip it does. Passed over, it is sent again for the latest promise.
+    fn is_stale(&self, letter: &Letter<Slot>) -> bool {
+        let Letter::SequencePaxos(letter) = letter else {
+            return false;
+        };
+        match &letter.msg {
+            PaxosMsg::AcceptSync(sync) => sync.log_sync.sync_idx < self.omni.get_decided_idx(),
+            _ => false,
+        }
+    }
+
     /// Says so when the part has changed.
     fn tell_role(&mut self, me: Node, out: &mut Vec<Action>) {
         let role = self.role(me);
@@ -366,7 +379,9 @@ impl Replica for Paxos {
         }
         for letter in letters {
             live.refused |= live.refuses(&letter);
-            live.omni.handle_incoming(letter);
+            if !live.is_stale(&letter) {
+                live.omni.handle_incoming(letter);
+            }
         }
         self.settle(out);
     }
