@@ -85,6 +85,8 @@ pub enum ConfigError {
         /// How many there are, from 0.
         size: u32,
     },
+    /// The protocol has no group of one: a replica must have another to ask.
+    OneReplica,
 }
 
 impl fmt::Display for ConfigError {
@@ -99,6 +101,7 @@ impl fmt::Display for ConfigError {
             Self::NoSuchReplica { node, size } => {
                 write!(f, "{node} is not among the {size} replicas, from 0")
             }
+            Self::OneReplica => write!(f, "a group under Omni-Paxos has at least two replicas"),
         }
     }
 }

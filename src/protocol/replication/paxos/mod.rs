@@ -25,13 +25,14 @@ mod store;
 
 use super::disk::Disk;
 use super::{
-    Action, Chance, Entry, GroupConfig, Node, NotLeader, Replica, Role, Term, Timer, Token,
+    Action, Chance, ConfigError, Entry, GroupConfig, Node, NotLeader, Replica, Role, Term, Timer,
+    Token,
 };
 use clock::Instant;
 use core::fmt;
 use link::{Link, Parcel};
 use omnipaxos::ballot_leader_election::Ballot;
-use omnipaxos::errors::ConfigError;
+use omnipaxos::errors::ConfigError as Refused;
 use omnipaxos::messages::Message as Letter;
 use omnipaxos::messages::ballot_leader_election::HeartbeatMsg;
 use omnipaxos::messages::sequence_paxos::PaxosMsg;
@@ -87,18 +88,6 @@ impl PartialEq for Message {
     }
 }
 
-/// A group of one has nobody to ask: the crate wants two replicas at least.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TooFew;
-
-impl fmt::Display for TooFew {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a group under Omni-Paxos has at least 2 replicas")
-    }
-}
-
-impl core::error::Error for TooFew {}
-
 /// One replica.
 pub struct Paxos {
     node: Node,
@@ -137,10 +126,11 @@ impl Paxos {
     /// A replica with an empty disk, before its start.
     ///
     /// # Errors
-    /// When the group has fewer than two replicas, or this is none of them.
-    pub fn new(node: Node, group: GroupConfig, config: PaxosConfig) -> Result<Self, TooFew> {
-        if group.size < 2 || node.0 >= group.size {
-            return Err(TooFew);
+    /// When the group, or this replica of it, cannot be; the crate has no groups of one.
+    pub fn new(group: GroupConfig, node: Node, config: PaxosConfig) -> Result<Self, ConfigError> {
+        group.check_for(node)?;
+        if group.size < 2 {
+            return Err(ConfigError::OneReplica);
         }
         Ok(Self {
             node,
@@ -152,7 +142,7 @@ impl Paxos {
         })
     }
 
-    fn build(&self, store: Store) -> Result<OmniPaxos<Slot, Store>, ConfigError> {
+    fn build(&self, store: Store) -> Result<OmniPaxos<Slot, Store>, Refused> {
         let cluster = ClusterConfig {
             configuration_id: 1,
             nodes: (0..self.group.size).map(|n| pid(Node(n))).collect(),

@@ -25,7 +25,8 @@ mod store;
 
 use super::disk::{Disk, Stored};
 use super::{
-    Action, Chance, Entry, GroupConfig, Node, NotLeader, Replica, Role, Term, Timer, Token,
+    Action, Chance, ConfigError, Entry, GroupConfig, Node, NotLeader, Replica, Role, Term, Timer,
+    Token,
 };
 use ::raft::eraftpb::{Message as Letter, MessageType};
 use ::raft::{Config, RawNode, SnapshotStatus, StateRole};
@@ -117,20 +118,24 @@ struct Waiting {
 
 impl Raft {
     /// A replica with an empty disk, before its start.
-    pub fn new(node: Node, group: GroupConfig, config: RaftConfig) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the group, or this replica of it, cannot be.
+    pub fn new(group: GroupConfig, node: Node, config: RaftConfig) -> Result<Self, ConfigError> {
+        group.check_for(node)?;
+        Ok(Self {
             node,
             group,
             config,
             disk: Disk::new(Log::new(group.size)),
             live: None,
-        }
+        })
     }
 
     /// The settings of the crate.
     fn settings(&self, applied: u64) -> Config {
-        // The crate wants a heartbeat's ticks below an election's, and both above zero.
-        let election = ticks(self.group.least_election_timeout).max(2);
+        // At least 2, since a heartbeat is shorter.
+        let election = ticks(self.group.least_election_timeout);
         Config {
             id: u64::from(self.node.0) + 1,
             election_tick: election,

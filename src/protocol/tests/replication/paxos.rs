@@ -19,7 +19,7 @@ fn longer_than_a_round_trip(settings: &mut Settings) {
 
 fn paxos(group: &GroupConfig, node: Node) -> Box<dyn Replica> {
     let config = PaxosConfig { keep: 8 };
-    Box::new(Paxos::new(node, *group, config).expect("a group of two or more"))
+    Box::new(Paxos::new(*group, node, config).expect("a group of two or more"))
 }
 
 #[test]

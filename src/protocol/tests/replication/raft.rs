@@ -15,7 +15,7 @@ fn raft(group: &GroupConfig, node: Node) -> Box<dyn Replica> {
         keep: 8,
         ..RaftConfig::default()
     };
-    Box::new(Raft::new(node, *group, config))
+    Box::new(Raft::new(*group, node, config).expect("a group"))
 }
 
 #[test]
