@@ -167,6 +167,7 @@ impl World {
     pub(crate) fn lose(&mut self, root: u32) {
         let strand = &mut self.strands[root];
         if strand.owner == NONE {
+            self.drop_errand(root);
             self.answered(root);
         } else {
             strand.doing = Doing::Lost;

@@ -41,6 +41,7 @@ impl World {
         books.check_families();
         books.check_instances();
         books.check_guards();
+        books.wrong.extend(self.audit_transactions());
         books.wrong.truncate(MOST);
         let violation = |what| Violation {
             checker: CHECKER,
@@ -48,7 +49,8 @@ impl World {
             event: self.engine.events(),
             what,
         };
-        books.wrong.into_iter().map(violation).collect()
+        let wrong = books.wrong.into_iter().map(violation);
+        wrong.chain(self.in_doubt_for_ever()).collect()
     }
 }
 

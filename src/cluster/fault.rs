@@ -112,6 +112,9 @@ impl World {
         }
         obs.fault(now, number as usize, active);
         let kind = fault.kind.clone();
+        if !active {
+            self.transactions_calm(now);
+        }
         if let FaultKind::CrashLeader { service, .. } = kind
             && active
         {

@@ -557,7 +557,7 @@ impl World {
 /// differ from step to step, also along nested calls (adding alone would not tell the order of two
 /// steps); whoever draws from it mixes it.
 #[inline]
-fn step_key(strand: &Strand) -> u64 {
+pub(crate) fn step_key(strand: &Strand) -> u64 {
     let step = (u64::from(strand.pc) + 1).wrapping_mul(STEP);
     strand.key.wrapping_add(step).rotate_left(23)
 }

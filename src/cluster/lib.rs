@@ -41,4 +41,5 @@ mod world;
 pub use limits::{Ended, Limits, Reason, Violation};
 pub use observer::{DiscoveryFact, EdgeId, GroupFact, Observer, Tick, TransactionFact};
 pub use state::Edge;
+pub use transaction::TransactionStep;
 pub use world::World;

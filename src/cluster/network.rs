@@ -103,6 +103,15 @@ impl Network {
         self.ideal
     }
 
+    /// Whether no fault disturbs it, and most messages arrive.
+    pub(crate) fn is_calm(&self) -> bool {
+        let most = |path: &Path| path.loss <= 0.5;
+        self.disturbances.is_empty()
+            && self.rules.iter().all(|rule| most(&rule.path))
+            && most(&self.within_zone)
+            && most(&self.between_zones)
+    }
+
     /// How long a message takes; `None` when it is lost. `key` belongs to the message.
     pub(crate) fn carry(&self, from: Location, to: Location, key: u64) -> Option<Duration> {
         if let (Location::Instance { id: a, .. }, Location::Instance { id: b, .. }) = (from, to)

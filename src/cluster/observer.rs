@@ -52,8 +52,8 @@ pub trait Observer {
     /// edge: from `before` to `after`, each (open, half-open).
     fn breakers(&mut self, now: Instant, edge: EdgeId, before: (u32, u32), after: (u32, u32)) {}
     /// Something happened to a transaction of a `transaction` step, by the number of the step (see
-    /// [`crate::World::transactions`]).
-    fn transaction(&mut self, now: Instant, step: usize, fact: TransactionFact) {}
+    /// [`crate::World::transactions`]). `started` is when its step was reached.
+    fn transaction(&mut self, now: Instant, step: usize, started: Instant, fact: TransactionFact) {}
     /// Something happened in the group of a replicated service.
     fn group(&mut self, now: Instant, service: usize, fact: GroupFact) {}
     /// An attempt of a call was sent to an instance that was down: its caller did not know.
@@ -69,15 +69,15 @@ pub trait Observer {
 pub enum TransactionFact {
     /// Its step was reached.
     Started,
-    /// It was decided, and the step knows; `started` is when the step was reached.
+    /// It was decided, and the step knows.
     Ended {
         /// Else it was aborted.
         committed: bool,
-        /// When its step was reached.
-        started: Instant,
     },
     /// The handler that ran it was lost with its instance before it knew.
     Lost,
+    /// A participant has voted for it, and is in doubt from now on.
+    Prepared,
     /// A participant that had voted for it learned the outcome after this time.
     InDoubt(Duration),
     /// A participant let its keys go after this time.

@@ -84,6 +84,18 @@ impl Post {
         }
     }
 
+    /// Letters on their way, and to whom.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = (Party, &Mail)> {
+        let slots = (0..self.letters.slots()).map(|slot| &self.letters[slot]);
+        slots.filter_map(|letter| Some((letter.to, letter.mail.as_ref()?)))
+    }
+
+    /// Whether an alarm of a party has yet to ring.
+    pub(crate) fn is_set(&self, bell: Bell, whose: Party) -> bool {
+        let set = &self.alarms[bell.slot];
+        set.stamp == bell.stamp && set.whose == whose
+    }
+
     fn next_key(&mut self, from: Party) -> u64 {
         let place = match from {
             Party::Instance(id) => id,
@@ -97,15 +109,17 @@ impl Post {
 
 impl World {
     /// Sends a letter. It arrives by an event of its own, also where the network takes no time.
-    pub(crate) fn post(&mut self, now: Instant, from: Party, to: Party, mail: Mail) {
+    /// Answers whether it is on its way, and not lost.
+    pub(crate) fn post(&mut self, now: Instant, from: Party, to: Party, mail: Mail) -> bool {
         let key = self.post.next_key(from);
         let (here, there) = (self.location(from), self.location(to));
         let Some(time) = self.network.carry(here, there, key) else {
-            return;
+            return false;
         };
         let mail = Some(mail);
         let slot = self.post.letters.insert(Letter { from, to, mail });
         self.engine.schedule(now + time, Event::Mail(slot));
+        true
     }
 
     /// A letter reaches its reader.
@@ -123,8 +137,10 @@ impl World {
         let mail = letter.mail.take().expect("a letter arrives once");
         self.post.letters.remove(slot);
         if !self.is_there(to) {
-            if let Mail::Discovery(letter) = &mail {
-                self.discovery_refused(now, obs, from, to, letter);
+            match &mail {
+                Mail::Transaction(letter) => self.transaction_mail_lost(now, obs, letter),
+                Mail::Discovery(letter) => self.discovery_refused(now, obs, from, to, letter),
+                Mail::Group(_) => {}
             }
             return;
         }

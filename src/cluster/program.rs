@@ -58,10 +58,8 @@ pub(crate) struct Program {
     /// Cumulated weight (the last is 1) and first operation of each alternative.
     pub(crate) choices: Vec<Box<[(f64, Pc)]>>,
     pub(crate) sites: Vec<StepSite>,
-    /// Those of all handlers, with the service whose handler runs them.
-    pub(crate) transactions: Vec<(usize, Transaction)>,
-    /// `service.endpoint` of each of them.
-    pub(crate) transaction_names: Vec<String>,
+    /// Those of all handlers, with the endpoint whose handler runs them.
+    pub(crate) transactions: Vec<(Target, Transaction)>,
     /// By service, by endpoint.
     pub(crate) entries: Vec<Vec<Pc>>,
     /// By store: the number of its first table.
@@ -77,15 +75,20 @@ impl Program {
             tables += store.tables.len() as u32;
         }
         for (caller, service) in model.services.iter().enumerate() {
-            let entries = service.endpoints.iter().map(|endpoint| {
-                let entry = program.here();
-                program.steps(caller, &endpoint.steps);
-                program.ops.push(Op::End);
-                let name = || format!("{}.{}", service.name, endpoint.name);
-                let steps = program.transactions.len();
-                program.transaction_names.resize_with(steps, name);
-                entry
-            });
+            let entries = service
+                .endpoints
+                .iter()
+                .enumerate()
+                .map(|(index, endpoint)| {
+                    let entry = program.here();
+                    let caller = Target {
+                        service: caller,
+                        endpoint: index,
+                    };
+                    program.steps(caller, &endpoint.steps);
+                    program.ops.push(Op::End);
+                    entry
+                });
             let entries = entries.collect();
             program.entries.push(entries);
         }
@@ -105,13 +108,13 @@ impl Program {
         self.first_tables[table.store] + table.table as u32
     }
 
-    fn steps(&mut self, caller: usize, steps: &[Step]) {
+    fn steps(&mut self, caller: Target, steps: &[Step]) {
         for step in steps {
             self.step(caller, step);
         }
     }
 
-    fn step(&mut self, caller: usize, step: &Step) {
+    fn step(&mut self, caller: Target, step: &Step) {
         match step {
             Step::Compute(d) => {
                 let sampler = self.sampler(d);
@@ -128,7 +131,7 @@ impl Program {
             } => {
                 let site = self.sites.len() as u32;
                 self.sites.push(StepSite {
-                    caller,
+                    caller: caller.service,
                     target: *target,
                     policy: *policy,
                 });

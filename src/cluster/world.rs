@@ -18,7 +18,7 @@ use crate::shared::Shared;
 use crate::slab::{NONE, Slab};
 use crate::state::{Call, Channel, Course, Edge, Fork, Instance, ServiceState, Site, Strand};
 use crate::store::Stores;
-use crate::transaction::Transactions;
+use crate::transaction::{self, Transactions};
 use crate::workload::{Start, Workload};
 use clock::Instant;
 use engine::{Engine, Sampler, Stamp, stream_key};
@@ -165,7 +165,7 @@ impl World {
             stores: Stores::default(),
             post,
             errands: Slab::new(),
-            transactions: Transactions::default(),
+            transactions: Transactions::none(),
             groups: Groups::default(),
             directory: Directory::default(),
             held: HeldRequests::default(),
@@ -199,12 +199,6 @@ impl World {
     /// The edges of the call graph, by number; those of the workloads come first, in order.
     pub fn edges(&self) -> &[Edge] {
         &self.edges
-    }
-
-    /// The `transaction` steps of the model, by number: the `service.endpoint` where each stands. An
-    /// endpoint with several has its name there several times.
-    pub fn transactions(&self) -> &[String] {
-        &self.program.transaction_names
     }
 
     /// Calls at an edge that have not ended: counted from the calls themselves, so that it checks
@@ -257,6 +251,7 @@ impl World {
                 site.policy,
             );
         }
+        self.add_transactions(model, &mut layout);
         for (number, peers) in self.peers.iter_mut().enumerate() {
             peers.salt = stream_key(seed, replication, &number.to_string(), "balancer");
             peers.begin(&self.choices[peers.service as usize], &self.instances);
@@ -293,26 +288,7 @@ impl World {
             Caller::Workload(_) => 1,
             Caller::Service(s) => model.services[s].instances,
         };
-        let peers = *layout
-            .peers
-            .entry((caller, target.service))
-            .or_insert_with(|| {
-                let first = self.peers.len() as u32;
-                let service = target.service as u32;
-                let instances = self.services[target.service].instances;
-                let first_caller = match caller {
-                    Caller::Workload(_) => None,
-                    Caller::Service(s) => Some(self.first_instances[s]),
-                };
-                for local in 0..callers {
-                    let caller = first_caller.map_or(NONE, |first| first + local);
-                    self.peers.push(Peers::new(service, instances, caller));
-                }
-                if let Caller::Service(s) = caller {
-                    self.memories[s].peers.push(first);
-                }
-                first
-            });
+        let peers = self.add_peers(layout, caller, callers, target.service);
         let key = (caller, target.service, policy);
         let channels = match layout.channels.get(&key) {
             Some(&channels) => channels,
@@ -337,6 +313,60 @@ impl World {
             entry,
             channels,
         });
+    }
+
+    /// The peers of the first of so many callers, towards a service.
+    fn add_peers(
+        &mut self,
+        layout: &mut Layout,
+        caller: Caller,
+        callers: u32,
+        service: usize,
+    ) -> u32 {
+        *layout.peers.entry((caller, service)).or_insert_with(|| {
+            let first = self.peers.len() as u32;
+            let instances = self.services[service].instances;
+            let first_caller = match caller {
+                Caller::Workload(_) => None,
+                Caller::Service(s) => Some(self.first_instances[s]),
+            };
+            for local in 0..callers {
+                let caller = first_caller.map_or(NONE, |first| first + local);
+                self.peers
+                    .push(Peers::new(service as u32, instances, caller));
+            }
+            if let Caller::Service(s) = caller {
+                self.memories[s].peers.push(first);
+            }
+            first
+        })
+    }
+
+    /// What transactions need of the services that take part.
+    fn add_transactions(&mut self, model: &Model, layout: &mut Layout) {
+        let steps = core::mem::take(&mut self.program.transactions);
+        let mut plans = Vec::with_capacity(steps.len());
+        for (handler, transaction) in &steps {
+            let own = handler.service;
+            let entries = core::mem::take(&mut self.program.entries);
+            let place = |service: usize| {
+                let first = self.first_instances[service];
+                let callers = model.services[own].instances;
+                let peers = match service == own {
+                    true => NONE,
+                    false => self.add_peers(layout, Caller::Service(own), callers, service),
+                };
+                (first, peers)
+            };
+            plans.push(transaction::Plan::new(transaction, &entries, place));
+            self.program.entries = entries;
+        }
+        self.program.transactions = steps;
+        if !plans.is_empty() {
+            let steps = transaction::steps(&self.program, model);
+            let (services, instances) = (self.services.len(), self.instances.len());
+            self.transactions = Transactions::new(plans, steps, services, instances);
+        }
     }
 
     fn channel(

@@ -5,6 +5,7 @@ use crate::problem::Span;
 use crate::reader::{Named, Reader};
 use crate::services::{ServiceShape, Steps};
 use crate::steps;
+use crate::transactions;
 use crate::types::{Model, Step, Target};
 use policy::Outcome;
 use policy::config::LayerConfig;
@@ -201,10 +202,14 @@ fn one(step: &Step, model: &Model, ends: &[Vec<Ends>]) -> Ends {
         Step::Repeat { times: 0, .. } => Ends::WELL,
         Step::Repeat { steps, .. } => sequence(steps, model, ends),
         Step::Transaction(transaction) => {
-            let mut work = transaction.participants.iter().map(|part| part.work);
+            let ends_of = |target: Target| ends[target.service][target.endpoint];
+            // Time-outs end the transaction, but not what it has begun.
+            if !transactions::targets(transaction).all(|target| ends_of(target).at_all()) {
+                return Ends::NEVER;
+            }
+            let mut parts = transaction.participants.iter();
             Ends {
-                well: work.all(|work| ends[work.service][work.endpoint].well),
-                // Its time-outs end what nobody answers.
+                well: parts.all(|part| ends_of(part.work).well),
                 badly: true,
             }
         }
@@ -223,13 +228,12 @@ fn targets_of(steps: &[Step], found: &mut Vec<Target>) {
                 .iter()
                 .for_each(|(_, steps)| targets_of(steps, found)),
             Step::Repeat { steps, .. } => targets_of(steps, found),
-            // What a transaction starts ends when it times out, whatever becomes of the work.
+            Step::Transaction(transaction) => found.extend(transactions::targets(transaction)),
             Step::Compute(_)
             | Step::Wait(_)
             | Step::Fail(_)
             | Step::Read(_)
-            | Step::Write { .. }
-            | Step::Transaction(_) => {}
+            | Step::Write { .. } => {}
         }
     }
 }

@@ -28,6 +28,7 @@ mod shape;
 mod sources;
 mod steps;
 mod stores;
+mod transactions;
 mod tree;
 mod types;
 mod workloads;

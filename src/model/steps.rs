@@ -6,6 +6,7 @@ use crate::reader::{At, List, Reader, Value, did_you_mean, listed};
 use crate::schema::Defs;
 use crate::shape::{not_supported, record};
 use crate::stores::{check_owner, table};
+use crate::transactions::{self, TransactionStep};
 use crate::tree::{Kind, Node, shortened};
 use crate::types::{Distribution, ServiceId, Step as ModelStep};
 use serde_json::{Value as Json, json};
@@ -28,6 +29,7 @@ pub(crate) enum Step {
     Fail(FailStep),
     Read(ReadStep),
     Write(WriteStep),
+    Transaction(Box<TransactionStep>),
 }
 
 record! {
@@ -132,10 +134,19 @@ record! {
     }
 }
 
-const WORDS: [&str; 9] = [
-    "compute", "wait", "call", "parallel", "choose", "repeat", "fail", "read", "write",
+const WORDS: [&str; 10] = [
+    "compute",
+    "wait",
+    "call",
+    "parallel",
+    "choose",
+    "repeat",
+    "fail",
+    "read",
+    "write",
+    "transaction",
 ];
-const LATER: [&str; 3] = ["cache", "publish", "transaction"];
+const LATER: [&str; 2] = ["cache", "publish"];
 
 impl Value for Step {
     fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
@@ -186,6 +197,7 @@ impl Value for Step {
                 FailStep::schema(defs),
                 ReadStep::schema(defs),
                 WriteStep::schema(defs),
+                TransactionStep::schema(defs),
             ];
             json!({"description": "One step of a handler.", "oneOf": kinds})
         })
@@ -249,6 +261,7 @@ impl Step {
             Some("fail") => FailStep::read(node, cx).map(Self::Fail),
             Some("read") => ReadStep::read(node, cx).map(Self::Read),
             Some("write") => WriteStep::read(node, cx).map(Self::Write),
+            Some("transaction") => Value::read(node, cx).map(Self::Transaction),
             _ => {
                 match entries.first() {
                     Some((key, _)) => {
@@ -343,6 +356,9 @@ impl Handler<'_> {
                 }
             }
             Step::Fail(step) => ModelStep::Fail(step.fail.0),
+            Step::Transaction(step) => {
+                ModelStep::Transaction(Box::new(transactions::resolve(*step, names, cx)?))
+            }
             Step::Read(step) => ModelStep::Read(table(&step.read, names, cx)?),
             Step::Write(step) => {
                 let table = table(&step.write, names, cx)?;
@@ -427,6 +443,7 @@ pub(crate) fn calls<'s>(steps: &'s [Step], found: &mut Vec<&'s At<String>>) {
                 .for_each(|branch| calls(&branch.0, found)),
             Step::Choose(step) => step.choose.0.iter().for_each(|a| calls(&a.steps.0, found)),
             Step::Repeat(step) => calls(&step.repeat.steps.0, found),
+            Step::Transaction(step) => found.extend(step.targets()),
             Step::Compute(_) | Step::Wait(_) | Step::Fail(_) | Step::Read(_) | Step::Write(_) => {}
         }
     }

@@ -52,7 +52,11 @@ pub fn replay(model: &Model, replication: u32, until: u64, progress: &Progress) 
     let mut last = Last {
         model,
         edges: names.collect(),
-        transactions: world.transactions().to_vec(),
+        transactions: world
+            .transactions()
+            .iter()
+            .map(|step| step.name.clone())
+            .collect(),
         facts: VecDeque::new(),
         progress,
         told: Instant::ZERO,
@@ -150,14 +154,15 @@ impl Observer for Last<'_> {
         self.at_service(now, service, "a request is answered");
     }
 
-    fn transaction(&mut self, now: Instant, step: usize, fact: TransactionFact) {
+    fn transaction(&mut self, now: Instant, step: usize, started: Instant, fact: TransactionFact) {
         let what = match fact {
             TransactionFact::Started => "begins".to_owned(),
-            TransactionFact::Ended { committed, started } => {
+            TransactionFact::Ended { committed } => {
                 let how = if committed { "commits" } else { "aborts" };
                 format!("{how} after {}", now.since(started))
             }
             TransactionFact::Lost => "is lost with its handler".to_owned(),
+            TransactionFact::Prepared => "a participant votes for it".to_owned(),
             TransactionFact::InDoubt(time) => format!("a participant was in doubt for {time}"),
             TransactionFact::Locked(time) => format!("keys were locked for {time}"),
             TransactionFact::Message => "a message is sent".to_owned(),

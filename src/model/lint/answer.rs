@@ -165,6 +165,7 @@ impl Answers {
             },
             Part::Wait(time) => Answer::lasting(*time),
             Part::Call(site) => self.call[*site],
+            Part::Aside(_) => Answer::AT_ONCE,
             Part::Parallel { branches, require } => {
                 let branches: Vec<_> = branches
                     .iter()
@@ -225,7 +226,7 @@ impl Answers {
     fn visit(&self, parts: &[Part], mut reach: f64, visits: &mut [f64]) {
         for part in parts {
             match part {
-                Part::Call(site) => visits[*site] += reach,
+                Part::Call(site) | Part::Aside(site) => visits[*site] += reach,
                 Part::Parallel { branches, .. } => branches
                     .iter()
                     .for_each(|branch| self.visit(branch, reach, visits)),

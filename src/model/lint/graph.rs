@@ -1,7 +1,9 @@
 //! A model as a graph of endpoints and calls, with the times of its steps as plain numbers: what
 //! every rule computes on. It refuses to know what is wrong with any of it.
 
-use crate::types::{Distribution, Model, Source, Step, Target, Threading};
+use crate::types::{
+    Distribution, Model, Source, Step, Target, Threading, Transaction, TransactionProtocol,
+};
 use policy::config::{LayerConfig, Span};
 use std::ops::Range;
 
@@ -87,6 +89,8 @@ pub(super) enum Part {
     Wait(Time),
     /// Index into [`Graph::sites`].
     Call(usize),
+    /// The same for what is asked and not waited for.
+    Aside(usize),
     Parallel {
         branches: Vec<Vec<Part>>,
         require: usize,
@@ -283,9 +287,44 @@ impl<'m> Graph<'m> {
                 parts: self.parts(steps, &format!("{path}.repeat.steps")),
             },
             Step::Fail(ratio) => Part::Fail(*ratio),
+            Step::Transaction(transaction) => self.transaction(transaction, path),
             // They take no time, and a lost write is seldom.
-            Step::Read(_) | Step::Write { .. } | Step::Transaction(_) => Part::Fail(0.0),
+            Step::Read(_) | Step::Write { .. } => Part::Fail(0.0),
         }
+    }
+
+    /// The work of all participants, at the same time or in turn, and the forced writes between it and
+    /// the decision; that all agree is good weather.
+    fn transaction(&mut self, transaction: &Transaction, path: &str) -> Part {
+        let force = || Part::Wait(Time::of(&transaction.force));
+        let mut branches = Vec::with_capacity(transaction.participants.len());
+        let mut behind = Vec::new();
+        for (index, part) in transaction.participants.iter().enumerate() {
+            let path = format!("{path}.transaction.participants.{index}");
+            let mut site = |target| {
+                self.sites.push(Site {
+                    caller: Caller::Endpoint(self.endpoints.len()),
+                    path: path.clone(),
+                    target: self.endpoint(target),
+                    policy: None,
+                    optional: false,
+                });
+                self.sites.len() - 1
+            };
+            branches.push(vec![Part::Call(site(part.work)), force()]);
+            behind.extend(part.confirm.map(|confirm| Part::Aside(site(confirm))));
+            // Comes up only when things go wrong, but may come.
+            part.undo.map(&mut site);
+        }
+        let times = 1;
+        if transaction.protocol == TransactionProtocol::Saga {
+            let parts = branches.into_iter().flatten().collect();
+            return Part::Repeat { times, parts };
+        }
+        let require = branches.len();
+        let mut parts = vec![Part::Parallel { branches, require }, force()];
+        parts.append(&mut behind);
+        Part::Repeat { times, parts }
     }
 
     /// Depth first, with a stack of its own: chains of calls may be long.

@@ -6,7 +6,7 @@ use model::Files;
 use policy::Outcome;
 use std::collections::BTreeMap;
 use std::io;
-use stormglass_cluster::{DiscoveryFact, EdgeId, Limits, Observer, Reason, World};
+use stormglass_cluster::{DiscoveryFact, EdgeId, Limits, Observer, Reason, TransactionFact, World};
 
 /// What a world said, by the names of the model.
 #[derive(Debug, Default)]
@@ -29,6 +29,7 @@ pub(crate) struct Log {
     skipped: Vec<(usize, f64)>,
     dead: Vec<(EdgeId, f64)>,
     discovery: Vec<(usize, f64, DiscoveryFact)>,
+    transactions: Vec<(f64, TransactionFact)>,
     pub(crate) faults: Vec<(f64, usize, bool)>,
     /// By edge.
     in_flight: Vec<u64>,
@@ -198,6 +199,11 @@ impl Log {
         of(&self.skipped, self.service(service), |&pair| pair)
     }
 
+    /// What happened to transactions, of whatever step.
+    pub(crate) fn transactions(&self) -> &[(f64, TransactionFact)] {
+        &self.transactions
+    }
+
     pub(crate) fn completed(&self, service: &str) -> Vec<f64> {
         of(&self.completed, self.service(service), |&pair| pair)
     }
@@ -302,6 +308,9 @@ impl Observer for Log {
         self.discovery.push((service, ms(now), fact));
     }
 
+    fn transaction(&mut self, now: Instant, _: usize, _: Instant, fact: TransactionFact) {
+        self.transactions.push((ms(now), fact));
+    }
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {
         self.faults.push((ms(now), fault, active));
     }

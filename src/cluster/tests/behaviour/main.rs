@@ -18,4 +18,5 @@ mod pause;
 mod policies;
 mod sources;
 mod stores;
+mod transactions;
 mod workers;

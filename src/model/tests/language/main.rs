@@ -12,6 +12,7 @@ mod retries;
 mod services;
 mod sets;
 mod stores;
+mod transactions;
 mod workloads;
 
 use clock::{Duration, Instant};
