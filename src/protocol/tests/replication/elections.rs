@@ -178,7 +178,7 @@ const T: u64 = SECOND;
 
 #[test]
 fn first_terms_split_as_often_as_published() {
-    let runs = runs(2_000);
+    let runs = runs(1_000);
     for (row, [parameters, _, expected, _]) in rows("raft-split-vote").into_iter().enumerate() {
         let latency = (parameter(&parameters, "l") * T as f64) as u64;
         let setting = Setting {
@@ -210,7 +210,7 @@ fn the_first_stands_when_the_first_of_all_timeouts_is_over() {
         panic!("one row");
     };
     assert_eq!(tolerance, "1%");
-    let runs = runs(2_000);
+    let runs = runs(1_000);
     for (size, failed) in [(1, 0), (3, 1), (3, 0), (5, 1), (9, 1)] {
         let setting = Setting {
             size,
@@ -256,7 +256,7 @@ fn numbers(text: &str) -> Vec<f64> {
 #[test]
 fn elections_over_wide_areas_take_as_long_as_published() {
     const MS: u64 = SECOND / 1_000;
-    let runs = runs(10_000);
+    let runs = runs(5_000);
     let sorted = |failed| {
         let setting = Setting {
             size: 5,

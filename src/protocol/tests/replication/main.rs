@@ -21,6 +21,8 @@
 //! A seed that fails is run again with its trace, of which the end is in the panic.
 
 mod alone;
+#[cfg(any(feature = "paxos", feature = "raft"))]
+mod broken;
 #[cfg(feature = "raft")]
 mod elections;
 #[cfg(feature = "paxos")]

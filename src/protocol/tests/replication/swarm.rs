@@ -81,12 +81,27 @@ pub(crate) fn repeats(kind: Kind) {
 
 /// In how many of the first seeds the checker finds a violation of this kind in a broken variant.
 pub(crate) fn caught(kind: Kind, seeds: u64, what: impl Fn(&Violation) -> bool) -> u64 {
-    let hit = |seed: &u64| {
-        let mut world = World::new(settings(*seed), kind);
-        world.run(world.settings.calm);
-        world.checker.violations().iter().any(&what)
-    };
+    let hit = |seed: &u64| violations(*seed, kind).iter().any(&what);
     (0..seeds).filter(hit).count() as u64
+}
+
+/// What the checker finds in the world of a seed, until its faults have ceased.
+pub(crate) fn violations(seed: u64, kind: Kind) -> Vec<Violation> {
+    let mut world = World::new(settings(seed), kind);
+    world.run(world.settings.calm);
+    world.checker.violations().to_vec()
+}
+
+/// All of a run that is kept: what it went through, and the last that happened, word by word.
+pub(crate) fn transcript(seed: u64, kind: Kind) -> (Totals, Vec<String>) {
+    let trace = true;
+    let settings = Settings {
+        trace,
+        ..settings(seed)
+    };
+    let mut world = World::new(settings, kind);
+    world.run(world.settings.calm);
+    (world.totals, world.trace.into())
 }
 
 /// How many seeds to run.
