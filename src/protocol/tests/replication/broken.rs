@@ -16,7 +16,7 @@ pub(crate) struct Amnesiac {
 }
 
 impl Amnesiac {
-    pub(crate) fn new(
+    pub(crate) fn boxed(
         group: &GroupConfig,
         node: Node,
         make: fn(&GroupConfig, Node) -> Box<dyn Replica>,
