@@ -1,8 +1,10 @@
 //! The command line.
 
+use crate::variant::Variant;
 use clap::{Parser, Subcommand, ValueEnum};
 use model::Set;
 use std::path::PathBuf;
+use study::compare::{Correction, Precision};
 
 /// Shows how a microservice cluster weathers failure before it does.
 #[derive(Parser, Debug)]
@@ -11,7 +13,7 @@ use std::path::PathBuf;
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 done, 1 a failure of stormglass or of the machine, 2 bad input, \
-                  3 an objective missed under `--fail-on slo`, 130 interrupted."
+                  3 an objective missed under `--fail-on slo`, 4 a precision not reached, 130 interrupted."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -27,7 +29,9 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Run every cell of an experiment, and go on after a stop.
     Sweep(SweepArgs),
-    /// Print the JSON Schema of models, experiments or results.
+    /// Compare models, or settings of one, under the same random numbers.
+    Compare(CompareArgs),
+    /// Print the JSON Schema of models, experiments, results or comparisons.
     Schema {
         /// Of what.
         #[arg(value_enum, default_value_t = SchemaOf::Model)]
@@ -49,6 +53,8 @@ pub(crate) enum SchemaOf {
     Experiment,
     /// What `run --format json` prints.
     Results,
+    /// What `compare --format json` prints.
+    Comparison,
 }
 
 /// Options of `run`.
@@ -151,6 +157,96 @@ pub(crate) struct SweepArgs {
     /// The folder for the tables and for what is finished [default: output/EXPERIMENT].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// Options of `compare`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  stormglass compare shop.yaml shop-with-hedges.yaml
+  stormglass compare shop.yaml --with policies.pay.retry.attempts=1
+  stormglass compare shop.yaml --with 'none: policies.pay.retry.attempts=1' \\
+      --with 'many: policies.pay.retry.attempts=5; policies.pay.timeout=1s'")]
+pub(crate) struct CompareArgs {
+    /// The model files; the others are compared with the first.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Compare the first model with itself as changed by this; several changes are parted by `;`;
+    /// may be repeated.
+    #[arg(long = "with", value_name = "[NAME:] PATH=VALUE")]
+    pub(crate) with: Vec<Variant>,
+
+    /// Change a value in all of them; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) sets: Vec<Set>,
+
+    /// How many pairs of replications; at first, with `--precision` [default: the first model's
+    /// `run.replications`, or 10].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) replications: Option<u32>,
+
+    /// What to compare, such as `shoppers.latency.p99`; may be repeated [default: availability, p50,
+    /// p99 and throughput of every workload].
+    #[arg(long = "metric", value_name = "METRIC")]
+    pub(crate) metrics: Vec<String>,
+
+    /// Go on until the interval of this metric's difference is so narrow: `shoppers.latency.p99=5ms`,
+    /// `shoppers.availability=0.1%`. Ends with exit code 4 when it is not reached.
+    #[arg(long, value_name = "METRIC=HALF-WIDTH")]
+    pub(crate) precision: Option<Precision>,
+
+    /// At most so many pairs, with `--precision`.
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "precision",
+          value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) max_replications: u32,
+
+    /// How the error of all verdicts together is kept at 5 %.
+    #[arg(long, value_enum, default_value_t = CorrectionArg::Holm)]
+    pub(crate) correction: CorrectionArg,
+
+    /// The seed of all of them [default: the first model's].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// How many threads; as many as the machine has cores by default. The results are the same.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+
+    /// What to print. Text also writes files; JSON writes files only with `--out`.
+    #[arg(long, value_enum, default_value_t = CompareFormat::Text)]
+    pub(crate) format: CompareFormat,
+
+    /// The folder for tables and chart [default: output/B-against-A].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What `compare` prints.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CompareFormat {
+    /// A page to be read.
+    Text,
+    /// One object, as `schema comparison` describes it.
+    Json,
+}
+
+/// How many verdicts are kept right together.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CorrectionArg {
+    /// Holm's step-down procedure.
+    Holm,
+    /// Bonferroni's, which finds less, and agrees with the intervals.
+    Bonferroni,
+}
+
+impl From<CorrectionArg> for Correction {
+    fn from(arg: CorrectionArg) -> Self {
+        match arg {
+            CorrectionArg::Holm => Self::Holm,
+            CorrectionArg::Bonferroni => Self::Bonferroni,
+        }
+    }
 }
 
 /// Options of `check`.

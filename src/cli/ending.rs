@@ -13,6 +13,8 @@ pub(crate) enum Ending {
     BadInput(String),
     /// An objective was missed, and the user asked to be told: 3.
     ObjectiveMissed,
+    /// The precision that was asked for was not reached; what was measured has been shown: 4.
+    Imprecise,
     /// The user stopped the run; what was measured has been shown: 130, as for any program that an
     /// interrupt ends, so that a script's loop ends too.
     Interrupted,
@@ -32,6 +34,7 @@ impl Ending {
                 2
             }
             Self::ObjectiveMissed => 3,
+            Self::Imprecise => 4,
             Self::Interrupted => 130,
         };
         ExitCode::from(code)

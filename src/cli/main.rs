@@ -3,6 +3,7 @@
 
 mod args;
 mod check;
+mod compare;
 mod ending;
 mod implementations;
 mod new;
@@ -10,6 +11,7 @@ mod progress;
 mod run;
 mod sweep;
 mod terminal;
+mod variant;
 
 use args::{Args, Command, SchemaOf};
 use clap::Parser;
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Sweep(args) => sweep::sweep(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Schema { of } => schema(of),
         Command::New { dir } => new::new(&dir),
     };
@@ -32,6 +35,7 @@ fn schema(of: SchemaOf) -> Result<Ending, terminal::Unwritable> {
         SchemaOf::Model => model::schema(),
         SchemaOf::Experiment => model::experiment_schema(),
         SchemaOf::Results => study::results_schema(),
+        SchemaOf::Comparison => study::comparison_schema(),
     };
     terminal::print(schema.trim_end())?;
     terminal::print("\n")?;

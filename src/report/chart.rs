@@ -1,5 +1,5 @@
 //! The three charts of a run, ready for a slide: latency over time, availability over time, and
-//! the tail of the latency.
+//! the tail of the latency; and that of a comparison, its differences.
 //!
 //! A chart is drawn once, as SVG; its letters are then turned into outlines, so that it looks the
 //! same where the font is missing, and the PNG is made from that. It knows nothing of files.
@@ -8,6 +8,7 @@ mod availability;
 mod canvas;
 mod cast;
 mod ccdf;
+mod differences;
 mod font;
 mod frame;
 mod image;
@@ -18,12 +19,13 @@ mod scale;
 mod theme;
 
 use crate::Error;
+use study::compare::Comparison;
 use study::record::RunRecord;
 
 /// A chart in its two forms.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Chart {
-    /// `latency`, `availability` or `ccdf`: its file's name without the ending.
+    /// `latency`, `availability`, `ccdf`, `differences`: its file's name without the ending.
     pub name: &'static str,
     /// 1600 x 900, scales with its place, needs no font.
     pub svg: String,
@@ -49,6 +51,19 @@ pub fn all(record: &RunRecord) -> Result<Vec<Chart>, Error> {
             Ok(Chart { name, svg, png })
         })
         .collect()
+}
+
+/// The chart of a comparison, `differences`: each difference with its interval.
+///
+/// # Errors
+/// When it cannot be drawn, which is a defect of this crate.
+pub fn differences(record: &Comparison) -> Result<Chart, Error> {
+    let (svg, png) = image::finish(&differences::draw(record)?, &image::fonts())?;
+    Ok(Chart {
+        name: "differences",
+        svg,
+        png,
+    })
 }
 
 type Draw = fn(&RunRecord) -> Result<Sketch, Error>;

@@ -1,10 +1,11 @@
 //! Results for people: the page in the terminal, CSV for spreadsheets and notebooks, charts for
 //! slides.
 //!
-//! Everything here turns a [`study::record::RunRecord`] into text or bytes. It touches no disk and
+//! Everything here turns a record of `study` into text or bytes. It touches no disk and
 //! no terminal, and the same record gives the same bytes.
 
 pub mod chart;
+mod compare;
 pub mod csv_files;
 #[cfg(test)]
 mod fixture;
@@ -16,6 +17,7 @@ mod table;
 pub mod text;
 mod units;
 
+pub use compare::{compare_files, compare_page};
 pub use style::Style;
 pub use sweep::{sweep_files, sweep_page};
 

@@ -46,6 +46,18 @@ pub fn student_t_quantile(p: f64, df: f64) -> f64 {
     t
 }
 
+/// P(|T| ≥ |t|) for Student's t distribution with `df` degrees of freedom: the p-value of a
+/// two-sided t test. NaN where `t` is, and for `df` below 1.
+pub fn student_t_two_sided(t: f64, df: f64) -> f64 {
+    if t.is_nan() || df.is_nan() || df < 1.0 {
+        return f64::NAN;
+    }
+    if t.is_infinite() {
+        return 0.0;
+    }
+    2.0 * upper_tail(t.abs(), df)
+}
+
 /// P(T > t) for t ≥ 0: half of I_x(df/2, 1/2) at x = df/(df + t²) (Abramowitz & Stegun 26.7.1).
 fn upper_tail(t: f64, df: f64) -> f64 {
     if df.is_infinite() {
@@ -157,6 +169,22 @@ mod tests {
         ] {
             assert!(student_t_quantile(p, df).is_nan());
         }
+    }
+
+    #[test]
+    fn a_test_is_the_quantile_turned_round() {
+        for (p, df) in [
+            (0.975, 1.0),
+            (0.995, 7.0),
+            (0.6, 30.0),
+            (0.9995, f64::INFINITY),
+        ] {
+            let both = student_t_two_sided(-student_t_quantile(p, df), df);
+            assert!((both - 2.0 * (1.0 - p)).abs() < 1e-10, "{both}");
+        }
+        assert_eq!(student_t_two_sided(0.0, 4.0), 1.0);
+        assert_eq!(student_t_two_sided(f64::INFINITY, 4.0), 0.0);
+        assert!(student_t_two_sided(f64::NAN, 4.0).is_nan());
     }
 
     proptest! {

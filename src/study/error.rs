@@ -1,5 +1,6 @@
 //! Why a study has no result.
 
+use crate::metrics::Metric;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,16 @@ pub enum StudyError {
         /// What there is.
         known: Vec<String>,
     },
+    /// A half-width in a unit that is not its metric's.
+    #[error("`{width}` is no half-width of `{metric}`; it takes {allowed}")]
+    Width {
+        /// What was asked for.
+        width: String,
+        /// Of what.
+        metric: String,
+        /// What would fit, in words.
+        allowed: &'static str,
+    },
     /// A file could not be written.
     #[error("can not write `{}`: {source}; {}", path.display(), way_out(source))]
     Output {
@@ -29,6 +40,13 @@ pub enum StudyError {
 }
 
 impl StudyError {
+    pub(crate) fn no_metric(name: &str, known: &[Metric]) -> Self {
+        Self::NoMetric {
+            name: name.to_owned(),
+            known: known.iter().map(|metric| metric.name.clone()).collect(),
+        }
+    }
+
     pub(crate) fn output(path: &Path, source: io::Error) -> Self {
         Self::Output {
             path: path.to_owned(),

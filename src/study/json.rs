@@ -1,6 +1,9 @@
 //! Results as JSON, and the schema that they keep to.
 
+use crate::compare::Comparison;
 use crate::record::RunRecord;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 
 /// The record of a run as indented JSON, without a newline at the end. The same record gives the
 /// same bytes; `wall_s` is the only figure in it that differs between equal runs.
@@ -8,12 +11,24 @@ pub fn to_json(record: &RunRecord) -> String {
     serde_json::to_string_pretty(record).expect("maps of a record have names as keys")
 }
 
+/// A comparison as indented JSON, without a newline at the end; the same one gives the same bytes.
+pub fn comparison_to_json(record: &Comparison) -> String {
+    serde_json::to_string_pretty(record).expect("it has no maps")
+}
+
 /// The JSON Schema (2020-12) of what [`to_json`] writes.
 pub fn results_schema() -> String {
-    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    let schema = settings
-        .into_generator()
-        .into_root_schema_for::<RunRecord>();
+    schema_of::<RunRecord>()
+}
+
+/// The JSON Schema (2020-12) of what [`comparison_to_json`] writes.
+pub fn comparison_schema() -> String {
+    schema_of::<Comparison>()
+}
+
+fn schema_of<T: JsonSchema>() -> String {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<T>();
     serde_json::to_string_pretty(&schema).expect("a schema is JSON")
 }
 

@@ -5,6 +5,7 @@
 //! `output/`. It refuses to know how a world works, and how a record is shown.
 
 mod combine;
+pub mod compare;
 mod error;
 mod fault_log;
 mod faults;
@@ -28,7 +29,7 @@ mod trial;
 mod windows;
 
 pub use error::StudyError;
-pub use json::{results_schema, to_json};
+pub use json::{comparison_schema, comparison_to_json, results_schema, to_json};
 pub use metrics::{Better, Metric, Unit, find_metric};
 pub use output::write_files;
 pub use progress::Progress;

@@ -6,6 +6,8 @@
 use crate::figures::{Figures, per};
 use model::{LatencyQuantile, Model, Scheduling};
 use policy::Outcome;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// A figure of a model.
 #[derive(Clone, PartialEq, Debug)]
@@ -20,13 +22,16 @@ pub struct Metric {
 }
 
 /// What a figure is measured in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// A share, 0..=1.
     Ratio,
     /// Milliseconds.
+    #[serde(rename = "ms")]
     Milliseconds,
     /// Per second.
+    #[serde(rename = "per_s")]
     PerSecond,
     /// A number of things, not always whole.
     Count,
@@ -45,7 +50,8 @@ impl Unit {
 }
 
 /// Which way a figure should go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Better {
     /// The more the better.
     More,

@@ -10,6 +10,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::record::Violation;
 use crate::run::{Options, Study};
+use clock::{Duration, Instant};
 use cluster::{Reason, World};
 use model::Model;
 
@@ -56,14 +57,28 @@ impl<'a> Trials<'a> {
             },
             model::Warmup::Auto => study.find_warmup()?,
         };
-        let world = World::new(model, study.seed, 0);
-        let metrics = Metric::all(model, study.edge_names(&world));
+        let metrics = names(&study, model);
         Ok(Self {
             study,
             plan: Plan::new(model.run.duration, warmup.length),
             metrics,
             warnings: warmup.warnings,
         })
+    }
+
+    /// The figures that every trial of a model has, without making it ready.
+    pub fn metrics_of(model: &Model, options: &Options, progress: &Progress) -> Vec<Metric> {
+        names(&Study::new(model, options, progress), model)
+    }
+
+    /// What is cut off the front of each trial.
+    pub fn warmup(&self) -> Duration {
+        self.plan.warmup_end.since(Instant::ZERO)
+    }
+
+    /// Cuts so much off the front of each trial, whatever was found before.
+    pub fn cut_warmup(&mut self, length: Duration) {
+        self.plan = Plan::new(self.plan.end.since(Instant::ZERO), length);
     }
 
     /// The figures that every trial has.
@@ -99,4 +114,9 @@ impl<'a> Trials<'a> {
             violations: one.violations,
         })
     }
+}
+
+fn names(study: &Study<'_>, model: &Model) -> Vec<Metric> {
+    let world = World::new(model, study.seed, 0);
+    Metric::all(model, study.edge_names(&world))
 }

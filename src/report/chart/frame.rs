@@ -293,7 +293,7 @@ fn bands(series: &Series, x: &Scale, left: f64, right: f64) -> Vec<Band> {
     bands
 }
 
-fn letters(color: RGBColor, size: f64, anchor: Anchor) -> Letters {
+pub(crate) fn letters(color: RGBColor, size: f64, anchor: Anchor) -> Letters {
     Letters {
         color,
         size,
