@@ -44,6 +44,7 @@ impl PrimaryBackup {
     ///
     /// That may break a lease of another holder, which is no harm: whoever won has a majority, whose
     /// leases of that holder had run out.
+    /// Whoever calls this replies.
     pub(super) fn follow(&mut self, step: &mut Step, from: Node, epoch: Term) {
         self.withdraw(step);
         if epoch > self.disk.promised() {
@@ -100,7 +101,8 @@ impl PrimaryBackup {
 
     /// Answers, once the promise is stable and, where something was written, that too.
     pub(super) fn reply(&mut self, step: &mut Step, reply: Reply, wrote: bool) {
-        let with = if wrote {
+        let unforced = self.promising == Some(self.disk.next());
+        let with = if wrote || unforced {
             Some(self.disk.force(step.out))
         } else {
             self.promising

@@ -151,6 +151,11 @@ impl Disk {
         self.live.log.forget(upto);
     }
 
+    /// The forced write with which what is written now becomes stable, once it is asked for.
+    pub(super) fn next(&self) -> Token {
+        self.next
+    }
+
     /// Has what was written made stable; says with which forced write.
     pub(super) fn force(&mut self, out: &mut Vec<Action>) -> Token {
         let token = self.next;

@@ -216,6 +216,7 @@ impl PrimaryBackup {
             return;
         }
         self.promise(step, self.node, epoch);
+        self.disk.force(step.out);
         // What it grants itself ends with its reign.
         self.lease.until = Instant::ZERO;
         if let Part::Standing(candidacy) = &mut self.part {
@@ -223,10 +224,11 @@ impl PrimaryBackup {
         }
     }
 
-    /// Promises an epoch and gives its owner a lease; stable with [`promising`](Self::promising).
+    /// Promises an epoch and gives its owner a lease. Who calls it forces the disk, with what else there
+    /// is to write.
     pub(super) fn promise(&mut self, step: &mut Step, to: Node, epoch: Term) {
         self.disk.promise(epoch);
-        self.promising = Some(self.disk.force(step.out));
+        self.promising = Some(self.disk.next());
         self.verified = 0;
         self.leader = None;
         self.lease = Lease {

@@ -32,5 +32,6 @@ mod primary_backup;
 mod raft;
 #[path = "../two_phase_commit/random.rs"]
 mod random;
+mod rules;
 mod swarm;
 mod world;

@@ -13,9 +13,15 @@ pub(crate) fn settings(seed: u64) -> Settings {
     let mut random = Random::new(seed ^ 0x51ab_93c4);
     let r = &mut random;
     let size = [3, 5, 3, 5, 3, 5, 3, 5, 4, 2][r.below(10) as usize];
-    let slowest = 2 + r.below(20);
-    let disk = 1 + r.below(20);
-    let heartbeat = 10 + r.below(50);
+    // In some worlds all is quick, and reigns are short: what goes wrong between them is seen there.
+    let quick = r.chance(0.4);
+    let (slowest, disk, heartbeat, fault) = if quick {
+        let fault = 30 + r.below(200);
+        (2 + r.below(4), 1 + r.below(8), 4 + r.below(10), fault)
+    } else {
+        let fault = 100 + r.below(1_500);
+        (2 + r.below(20), 1 + r.below(20), 10 + r.below(50), fault)
+    };
     // A message there, a forced write, a message back: twice that, and a few heartbeats, is patience.
     let least = 3 * heartbeat + 4 * (slowest + disk);
     let config = GroupConfig {
@@ -32,10 +38,10 @@ pub(crate) fn settings(seed: u64) -> Settings {
         disk: Millis(0, disk),
         loss: if r.chance(0.3) { 0.0 } else { 0.2 * r.unit() },
         doubling: 0.3 * r.unit(),
-        crash: if r.chance(0.5) { 0.0 } else { 0.004 * r.unit() },
-        downtime: Millis(1, 2 + r.below(1_500)),
-        faults: Millis(10, 100 + r.below(1_500)),
-        fault: Millis(10, 100 + r.below(2_000)),
+        crash: if r.chance(0.4) { 0.0 } else { 0.005 * r.unit() },
+        downtime: Millis(1, 2 + r.below(fault)),
+        faults: Millis(10, fault),
+        fault: Millis(10, 2 * fault),
         clients: 1 + r.below(4) as u32,
         think: Millis(1, 20 + r.below(100)),
         calm: Instant::ZERO + calm,
