@@ -4,7 +4,7 @@
 use super::backup::{Reply, Sort};
 use super::message::{Message, Position};
 use super::primary::Reign;
-use super::{Action, BEAT, Node, Part, PrimaryBackup, Role, Step, Term, Token};
+use super::{Action, BEAT, LEASE, Node, Part, PrimaryBackup, Role, Step, Term, Token};
 use clock::Instant;
 
 /// What a granter has granted last.
@@ -262,9 +262,13 @@ impl PrimaryBackup {
     }
 
     pub(super) fn become_backup(&mut self, step: &mut Step) {
-        if !matches!(self.part, Part::Backup) {
-            self.part = Part::Backup;
-            step.out.push(Action::CancelTimer(BEAT));
+        match core::mem::replace(&mut self.part, Part::Backup) {
+            Part::Backup => {}
+            Part::Standing(_) => step.out.push(Action::CancelTimer(BEAT)),
+            Part::Won(_) => {
+                step.out.push(Action::CancelTimer(BEAT));
+                step.out.push(Action::CancelTimer(LEASE));
+            }
         }
         let role = Role::Follower(self.disk.promised(), self.leader);
         self.tell_role(step, role);

@@ -6,26 +6,41 @@
 
 use super::message::{Batch, Position, Run};
 use crate::replication::{Entry, Term};
+use core::fmt;
 use std::collections::VecDeque;
 
 /// What stands for a record among the entries.
 const RECORD: Entry = Entry(0);
 
 /// A log, of which the beginning may have been let go.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub(super) struct Log {
     /// The last place that was let go.
     base: Position,
     entries: VecDeque<Entry>,
-    /// In order. The first may begin before the entries that are there, or be of none of them.
+    /// In order. The first is that of the base, where there is one.
     runs: VecDeque<Run>,
 }
 
 /// What was cut off a log.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Tail {
     entries: VecDeque<Entry>,
     runs: VecDeque<Run>,
+}
+
+/// In a line, however long it is.
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}..{:?}", self.base, self.end())
+    }
+}
+
+/// In a line, however long it is.
+impl fmt::Debug for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} entries", self.entries.len())
+    }
 }
 
 impl Log {
@@ -74,11 +89,11 @@ impl Log {
         let entries: Vec<Entry> = rest.take(most).copied().collect();
         let last = index + entries.len() as u64;
         let runs = match self.run_at(index + 1) {
-            Some((first, _)) => {
+            Some((first, _)) if last > index => {
                 let runs = self.runs.range(first..);
                 runs.take_while(|run| run.first <= last).copied().collect()
             }
-            None => Vec::new(),
+            _ => Vec::new(),
         };
         Batch {
             after: Position { epoch, index },
@@ -129,7 +144,8 @@ impl Log {
         };
         self.entries.drain(..(upto - self.base.index) as usize);
         self.base = Position { epoch, index: upto };
-        while self.runs.get(1).is_some_and(|next| next.first <= upto + 1) {
+        // The run of the base stays: what was cut off behind it may come back and go on with it.
+        while self.runs.get(1).is_some_and(|next| next.first <= upto) {
             self.runs.pop_front();
         }
         // Room for what is there is enough, and what was a long log does not hold on to its space.
@@ -194,6 +210,7 @@ mod tests {
             assert_eq!(copy, log);
         }
         assert_eq!(log.batch(6, 10).entries, []);
+        assert_eq!(log.batch(5, 0).runs, []);
     }
 
     #[test]
@@ -204,6 +221,20 @@ mod tests {
             assert_eq!(log.last(), upto);
             log.restore(tail);
             assert_eq!(log, self::log());
+        }
+    }
+
+    #[test]
+    fn what_was_cut_comes_back_behind_what_was_let_go_since() {
+        for upto in 0..=6 {
+            let mut log = log();
+            let tail = log.cut(upto);
+            log.begin(Term(9));
+            log.forget(upto);
+            log.cut(upto);
+            log.restore(tail);
+            assert_eq!(log.end(), self::log().end());
+            assert_eq!(log.batch(upto, 9), self::log().batch(upto, 9), "{upto}");
         }
     }
 

@@ -134,7 +134,7 @@ impl PrimaryBackup {
             }
             _ => self.begin(step),
         }
-        self.on_beat(step);
+        self.beat(step, MOST);
     }
 
     /// A piece of the log of the most advanced granter.
@@ -160,7 +160,7 @@ impl PrimaryBackup {
         *have = batch.last();
         if *have >= target.index {
             self.begin(step);
-            return self.on_beat(step);
+            return self.beat(step, MOST);
         }
         self.fetch(step);
         let patience = step.now + step.chance.election_timeout();
@@ -202,8 +202,8 @@ impl PrimaryBackup {
         self.disk.force(step.out);
     }
 
-    /// Sends what comes next, if only a sign of life.
-    fn send(&mut self, now: Instant, out: &mut Vec<Action>, to: Node) {
+    /// Sends what comes next, at most so many entries: a sign of life has none.
+    fn send(&mut self, now: Instant, out: &mut Vec<Action>, to: Node, most: usize) {
         let committed = self.disk.committed();
         let everywhere = self.everywhere();
         let Part::Won(reign) = &mut self.part else {
@@ -213,7 +213,7 @@ impl PrimaryBackup {
             return;
         };
         let peer = &mut peers[to.0 as usize];
-        let batch = self.disk.log().batch(peer.next - 1, MOST);
+        let batch = self.disk.log().batch(peer.next - 1, most);
         if !peer.probing {
             peer.next = batch.last() + 1;
         }
@@ -242,7 +242,7 @@ impl PrimaryBackup {
             && peer.next <= self.disk.log().last()
             && peer.next - 1 < peer.stable + WINDOW
         {
-            self.send(now, out, to);
+            self.send(now, out, to, MOST);
         }
     }
 
@@ -312,7 +312,7 @@ impl PrimaryBackup {
         peer.next = same.clamp(log.base(), log.last()).max(peer.stable) + 1;
         peer.probing = true;
         peer.since = step.now;
-        self.send(step.now, step.out, from);
+        self.send(step.now, step.out, from, MOST);
     }
 
     /// What is on the disks of a majority is committed, once the record of the epoch is.
@@ -359,8 +359,18 @@ impl PrimaryBackup {
 
     /// A sign of life is due.
     pub(super) fn on_beat(&mut self, step: &mut Step) {
+        match &self.part {
+            Part::Backup => {}
+            Part::Standing(_) => self.beat_candidate(step),
+            // Who does not answer is sent no entries.
+            Part::Won(_) => self.beat(step, 0),
+        }
+    }
+
+    /// Gives a sign of life to all: to whom it is a primary, with the next entries.
+    fn beat(&mut self, step: &mut Step, most: usize) {
         let Part::Won(reign) = &self.part else {
-            return self.beat_candidate(step);
+            return;
         };
         let next = step.now + self.config.heartbeat;
         step.out.push(Action::SetTimer(BEAT, next));
@@ -372,7 +382,7 @@ impl PrimaryBackup {
             self.fetch(step);
         } else {
             for other in self.config.others(self.node) {
-                self.send(step.now, step.out, other);
+                self.send(step.now, step.out, other, most);
             }
             self.forget(self.everywhere());
         }
@@ -396,7 +406,6 @@ impl PrimaryBackup {
     }
 
     pub(super) fn step_down(&mut self, step: &mut Step) {
-        step.out.push(Action::CancelTimer(LEASE));
         self.leader = None;
         self.become_backup(step);
     }

@@ -155,7 +155,8 @@ fn a_grant_leaves_when_the_promise_is_on_disk_and_binds() {
     // Fenced.
     let refused = Word::Refused { epoch: epoch(5, 1) };
     for old in [stand(4, 0, 300), append(4, 0, 300, 1)] {
-        assert_eq!(words(&granter.hear(300, 0, old)), [refused.clone()]);
+        let said = words(&granter.hear(300, 0, old));
+        assert_eq!(said, vec![refused.clone()]);
     }
 }
 
@@ -642,6 +643,36 @@ fn timers_are_set_for_what_is_due_next() {
             .sum();
         assert!(set <= 10_000 / 80 + 2, "{set}");
     }
+}
+
+#[test]
+fn who_does_not_answer_is_sent_no_entries() {
+    let mut group = Group::new(3);
+    group.run(150);
+    group.cut = vec![Node(2)];
+    for entry in 1..=10_000 {
+        assert_eq!(group.propose(0, entry), Ok(()));
+        group.settle();
+    }
+    let to_two = |sent: &&(Node, Node, Word)| sent.1 == Node(2);
+    let sum = |group: &Group| -> usize {
+        let sent = group.sent.iter().filter(to_two);
+        sent.map(|(_, _, word)| word.entries()).sum()
+    };
+    let before = sum(&group);
+    assert!((2_048..2_560).contains(&before), "{before}");
+    group.run(10_000);
+    assert_eq!(sum(&group), before);
+}
+
+#[test]
+fn a_long_log_is_told_in_a_line() {
+    let mut group = Group::new(1);
+    group.run(100);
+    for entry in 1..=10_000 {
+        assert_eq!(group.propose(0, entry), Ok(()));
+    }
+    assert!(format!("{:?}", group.nodes[0]).len() < 2_000);
 }
 
 #[test]
