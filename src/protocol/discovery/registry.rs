@@ -178,12 +178,12 @@ impl Registry {
             return;
         }
         self.renewals_before = core::mem::take(&mut self.renewals);
-        self.minute_ends = self.minute_ends + MINUTE;
+        self.minute_ends += MINUTE;
         if now >= self.minute_ends {
             // A whole minute without a word.
             self.renewals_before = 0;
             let minutes = now.since(self.minute_ends).as_nanos() / MINUTE.as_nanos() + 1;
-            self.minute_ends = self.minute_ends + MINUTE.saturating_mul(minutes);
+            self.minute_ends += MINUTE.saturating_mul(minutes);
         }
     }
 }

@@ -14,28 +14,26 @@
 
 mod checker;
 mod config;
-pub mod primary_backup;
-mod violation;
-
-pub use checker::Checker;
-pub use config::{ConfigError, GroupConfig};
-pub use primary_backup::PrimaryBackup;
-pub use violation::Violation;
-
-use clock::{Duration, Instant};
-use core::fmt;
-
 #[cfg(any(feature = "raft", feature = "paxos"))]
 mod disk;
 #[cfg(feature = "paxos")]
 pub mod paxos;
+pub mod primary_backup;
 #[cfg(feature = "raft")]
 pub mod raft;
+mod violation;
 
+pub use checker::Checker;
+pub use config::{ConfigError, GroupConfig};
 #[cfg(feature = "paxos")]
 pub use paxos::{Paxos, PaxosConfig};
+pub use primary_backup::PrimaryBackup;
 #[cfg(feature = "raft")]
 pub use raft::{Raft, RaftConfig};
+pub use violation::Violation;
+
+use clock::{Duration, Instant};
+use core::fmt;
 
 /// A replica, by its number in the group, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -97,8 +95,8 @@ pub enum Action {
         /// What stands there; `None`: the protocol's own.
         entry: Option<Entry>,
     },
-    /// What stands up to this place is not told: the protocol has let it go, for every replica has it
-    /// on disk. Telling goes on behind it. Comes when a replica begins, or is far behind; only what was
+    /// What stands up to this place is not told: the protocol has let it go, and the replica takes over
+    /// the state that it has led to, from its own disk or another's. Telling goes on behind it. Comes when a replica begins, or is far behind; only what was
     /// committed, and beyond what this replica has told.
     Restored {
         /// The last place that is left out, from 1.

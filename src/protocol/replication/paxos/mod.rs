@@ -215,7 +215,7 @@ impl Live {
 
     fn role(&self, me: Node) -> Role {
         let promise = self.omni.get_promise();
-        let term = term(promise);
+        let term = term(promise, self.links.len() as u64);
         match self.omni.get_current_leader() {
             Some((id, accepted)) if id == pid(me) => match accepted {
                 true => Role::Leader(term),
@@ -478,6 +478,6 @@ fn node(pid: u64) -> Option<Node> {
 }
 
 /// Ballots in their order: by number, then by replica. There is no priority.
-fn term(ballot: Ballot) -> Term {
-    Term(u64::from(ballot.n) << 32 | ballot.pid & 0xffff_ffff)
+fn term(ballot: Ballot, size: u64) -> Term {
+    Term(u64::from(ballot.n) * size + ballot.pid.saturating_sub(1))
 }

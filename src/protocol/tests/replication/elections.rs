@@ -210,7 +210,7 @@ fn the_first_stands_when_the_first_of_all_timeouts_is_over() {
         panic!("one row");
     };
     assert_eq!(tolerance, "1%");
-    let runs = runs(1_000);
+    let runs = runs(6_000);
     for (size, failed) in [(1, 0), (3, 1), (3, 0), (5, 1), (9, 1)] {
         let setting = Setting {
             size,
