@@ -99,6 +99,7 @@ pub(crate) fn violations(seed: u64, kind: Kind) -> Vec<Violation> {
 }
 
 /// All of a run that is kept: what it went through, and the last that happened, word by word.
+#[cfg(any(feature = "paxos", feature = "raft"))]
 pub(crate) fn transcript(seed: u64, kind: Kind) -> (Totals, Vec<String>) {
     let trace = true;
     let settings = Settings {
