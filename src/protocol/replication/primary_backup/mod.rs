@@ -78,9 +78,9 @@
 //! # What it costs
 //!
 //! A write takes a message there, a forced write and a message back; it occupies the primary with one
-//! message per backup. A failover takes the election timeout, then three exchanges of messages, with more for
-//! what has to be copied, and three forced writes in a row: the granters' promises, the winner's own,
-//! the record. A sign of life has no entries. A primary's timers ring once per heartbeat and once per
+//! message per backup. A failover takes the election timeout, then two exchanges of messages and three
+//! forced writes in a row: the granters' promises, the winner's own, the record. What has to be copied
+//! takes an exchange more for every 512 entries. A sign of life has no entries. A primary's timers ring once per heartbeat and once per
 //! lease; a backup's once per election timeout, however often it hears its primary.
 
 mod backup;

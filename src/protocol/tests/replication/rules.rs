@@ -1,8 +1,8 @@
-//! The rules of primary and backups one by one: single replicas, and small groups on a network that takes
-//! no time, with disks that write when they are told to.
+//! The rules of primary and backups one by one, and what they cost: single replicas, and small groups
+//! on a network and with disks that always take the same time.
 
 use clock::{Duration, Instant};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use stormglass_protocol::replication::primary_backup::{
     Batch, Epochs, Message as Word, Position, Run,
 };
@@ -307,16 +307,19 @@ fn an_append_that_does_not_fit_says_what_is_there() {
     assert_eq!(words(&backup.hear(111, 1, far)), [behind]);
 }
 
-/// A group, on a network that takes no time.
+/// A group on a network and with disks that always take the same time: none, where a test says nothing.
 struct Group {
     nodes: Vec<PrimaryBackup>,
     now: Instant,
+    delay: Duration,
+    disk: Duration,
     cut: Vec<Node>,
     timers: BTreeMap<(Node, Timer), Instant>,
-    mail: VecDeque<(Node, Node, Message)>,
-    disks: VecDeque<(Node, Token)>,
+    events: BTreeMap<(Instant, u64), Event>,
+    scheduled: u64,
     /// Disks of these do not end their writes.
     stuck: Vec<Node>,
+    held: Vec<Event>,
     role: Vec<Option<Role>>,
     told: Vec<Vec<Option<Entry>>>,
     /// What anyone was told.
@@ -325,17 +328,29 @@ struct Group {
     set: BTreeMap<(Node, Timer), u32>,
 }
 
+enum Event {
+    Mail(Node, Node, Message),
+    Forced(Node, Token),
+}
+
 impl Group {
     fn new(size: u32) -> Self {
+        Self::timed(size, Duration::ZERO, Duration::ZERO)
+    }
+
+    fn timed(size: u32, delay: Duration, disk: Duration) -> Self {
         let node = |n| PrimaryBackup::new(config(size), Node(n)).expect("a group");
         let mut group = Self {
             nodes: (0..size).map(node).collect(),
             now: Instant::ZERO,
+            delay,
+            disk,
             cut: Vec::new(),
             timers: BTreeMap::new(),
-            mail: VecDeque::new(),
-            disks: VecDeque::new(),
+            events: BTreeMap::new(),
+            scheduled: 0,
             stuck: Vec::new(),
+            held: Vec::new(),
             role: vec![None; size as usize],
             told: vec![Vec::new(); size as usize],
             log: Vec::new(),
@@ -364,14 +379,14 @@ impl Group {
                     if let Message::PrimaryBackup(word) = &message {
                         self.sent.push((from, to, word.clone()));
                     }
-                    self.mail.push_back((from, to, message));
+                    self.schedule(self.delay, Event::Mail(from, to, message));
                 }
                 Action::SetTimer(timer, at) => {
                     *self.set.entry((from, timer)).or_insert(0) += 1;
                     self.timers.insert((from, timer), at);
                 }
                 Action::CancelTimer(timer) => drop(self.timers.remove(&(from, timer))),
-                Action::Force(token) => self.disks.push_back((from, token)),
+                Action::Force(token) => self.schedule(self.disk, Event::Forced(from, token)),
                 Action::Role(role) => self.role[node as usize] = Some(role),
                 Action::Committed { index, entry } => {
                     self.told[node as usize].push(entry);
@@ -386,38 +401,63 @@ impl Group {
         }
     }
 
-    /// Messages arrive and disks write until nothing more comes of it.
-    fn settle(&mut self) {
-        loop {
-            while let Some((from, to, message)) = self.mail.pop_front() {
+    fn schedule(&mut self, after: Duration, event: Event) {
+        self.events
+            .insert((self.now + after, self.scheduled), event);
+        self.scheduled += 1;
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Mail(from, to, message) => {
                 if !self.cut.contains(&from) && !self.cut.contains(&to) {
                     self.step(to.0, |replica, now, out| {
                         replica.on_message(now, from, message, &mut Always, out);
                     });
                 }
             }
-            let free = |(node, _): &(Node, Token)| !self.stuck.contains(node);
-            let Some(next) = self.disks.iter().position(free) else {
-                return;
-            };
-            let (node, token) = self.disks.remove(next).expect("it is there");
-            self.step(node.0, |replica, now, out| {
+            Event::Forced(node, _) if self.stuck.contains(&node) => self.held.push(event),
+            Event::Forced(node, token) => self.step(node.0, |replica, now, out| {
                 replica.on_forced(now, token, &mut Always, out);
-            });
+            }),
         }
     }
 
+    /// Messages arrive and disks write as long as something comes of it now.
+    fn settle(&mut self) {
+        for event in std::mem::take(&mut self.held) {
+            self.schedule(Duration::ZERO, event);
+        }
+        while let Some(first) = self.events.first_entry()
+            && first.key().0 <= self.now
+        {
+            let event = first.remove();
+            self.happen(event);
+        }
+    }
+
+    /// At equal times, what is on its way comes before what is due.
     fn run(&mut self, ms: u64) {
         self.settle();
-        while let Some((&key, &due)) = self.timers.iter().min_by_key(|&(key, &due)| (due, *key))
-            && due <= at(ms)
-        {
-            self.timers.remove(&key);
-            self.now = due;
-            self.step(key.0.0, |replica, now, out| {
-                replica.on_timer(now, key.1, &mut Always, out);
-            });
-            self.settle();
+        loop {
+            let event = self.events.first_key_value().map(|(key, _)| key.0);
+            let timer = self.timers.iter().min_by_key(|&(key, &due)| (due, *key));
+            let timer = timer.map(|(&key, &due)| (due, key));
+            let Some(next) = event.into_iter().chain(timer.map(|timer| timer.0)).min() else {
+                break;
+            };
+            if next > at(ms) {
+                break;
+            }
+            self.now = next;
+            if event == Some(next) {
+                self.settle();
+            } else if let Some((_, (node, timer))) = timer {
+                self.timers.remove(&(node, timer));
+                self.step(node.0, |replica, now, out| {
+                    replica.on_timer(now, timer, &mut Always, out);
+                });
+            }
         }
         self.now = at(ms);
     }
@@ -438,7 +478,8 @@ impl Group {
     fn crash(&mut self, node: u32) {
         self.cut.push(Node(node));
         self.timers.retain(|key, _| key.0 != Node(node));
-        self.disks.retain(|write| write.0 != Node(node));
+        self.events
+            .retain(|_, event| !matches!(event, Event::Forced(of, _) if *of == Node(node)));
         self.nodes[node as usize].crash();
         self.role[node as usize] = None;
         self.told[node as usize].clear();
@@ -471,6 +512,29 @@ fn the_lowest_number_stands_first_and_a_lower_one_that_returns_does_not_unseat()
             leader: Some(Node(1))
         })
     );
+}
+
+#[test]
+fn a_write_takes_two_messages_and_a_forced_write_and_a_failover_four_and_three() {
+    let (delay, disk) = (Duration::from_millis(3), Duration::from_millis(5));
+    let mut group = Group::timed(3, delay, disk);
+    group.run(300);
+    assert_eq!(group.leaders(), [0]);
+    assert_eq!(group.propose(0, 1), Ok(()));
+    group.run(310);
+    assert_eq!(group.told[0].last(), Some(&None));
+    group.run(311);
+    assert_eq!(group.told[0].last(), Some(&Some(Entry(1))));
+    // A sign of life leaves every 20 ms from when the promises were on disk: at 100 it stood, at 111 it
+    // had the others', at 116 its own; from then on.
+    group.run(320);
+    group.crash(0);
+    let heard = 316 + 3;
+    let leads = heard + 100 + 4 * 3 + 3 * 5;
+    group.run(leads - 1);
+    assert_eq!(group.leaders(), []);
+    group.run(leads);
+    assert_eq!(group.leaders(), [1]);
 }
 
 #[test]
