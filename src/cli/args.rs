@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::shard::Shard;
 use crate::variant::Variant;
 use clap::{Parser, Subcommand, ValueEnum};
 use model::Set;
@@ -13,7 +14,8 @@ use study::compare::{Correction, Precision};
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 done, 1 a failure of stormglass or of the machine, 2 bad input, \
-                  3 an objective missed under `--fail-on slo`, 4 a precision not reached, 130 interrupted."
+                  3 an objective missed under `--fail-on slo`, 4 a precision not reached, 130 \
+                  interrupted."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -29,9 +31,11 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Run every cell of an experiment, and go on after a stop.
     Sweep(SweepArgs),
+    /// Join the shards of a sweep into what one machine would have written.
+    Merge(MergeArgs),
     /// Compare models, or settings of one, under the same random numbers.
     Compare(CompareArgs),
-    /// Print the JSON Schema of models, experiments, results or comparisons.
+    /// Print the JSON Schema of model files, experiment files or what is written.
     Schema {
         /// Of what.
         #[arg(value_enum, default_value_t = SchemaOf::Model)]
@@ -55,6 +59,10 @@ pub(crate) enum SchemaOf {
     Results,
     /// What `compare --format json` prints.
     Comparison,
+    /// What `sweep --dry-run --format json` prints.
+    Plan,
+    /// The `manifest.json` of a sweep.
+    Manifest,
 }
 
 /// Options of `run`.
@@ -157,6 +165,31 @@ pub(crate) struct SweepArgs {
     /// The folder for the tables and for what is finished [default: output/EXPERIMENT].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+
+    /// Run one part of N only, for `merge` to join: `3/8`, or `auto/8` in a job of Slurm or Kubernetes.
+    #[arg(long, value_name = "I/N", conflicts_with = "dry_run")]
+    pub(crate) shard: Option<Shard>,
+
+    /// What `--dry-run` prints; JSON is a plan for drivers.
+    #[arg(long, value_enum, default_value_t = Format::Text, requires = "dry_run")]
+    pub(crate) format: Format,
+
+    /// How many tasks the plan has [default: one for each cell, at most 1000].
+    #[arg(long, value_name = "N", requires = "dry_run")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) shards: Option<u32>,
+}
+
+/// Options of `merge`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct MergeArgs {
+    /// The folders in which shards were written; one may have several.
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+
+    /// The folder for the tables; it may be one of the others.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 /// Options of `compare`.

@@ -6,7 +6,6 @@ use crate::implementations::registry;
 use crate::progress::{stop_on_interrupt, watched};
 use crate::run::safe_name;
 use crate::terminal::{self, Unwritable};
-use crate::variant::Variant;
 use model::Set;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

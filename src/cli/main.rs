@@ -6,9 +6,11 @@ mod check;
 mod compare;
 mod ending;
 mod implementations;
+mod merge;
 mod new;
 mod progress;
 mod run;
+mod shard;
 mod sweep;
 mod terminal;
 mod variant;
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Sweep(args) => sweep::sweep(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::Schema { of } => schema(of),
         Command::New { dir } => new::new(&dir),
     };
@@ -36,6 +39,8 @@ fn schema(of: SchemaOf) -> Result<Ending, terminal::Unwritable> {
         SchemaOf::Experiment => model::experiment_schema(),
         SchemaOf::Results => study::results_schema(),
         SchemaOf::Comparison => study::comparison_schema(),
+        SchemaOf::Plan => study::sweep::plan_schema(),
+        SchemaOf::Manifest => study::sweep::manifest_schema(),
     };
     terminal::print(schema.trim_end())?;
     terminal::print("\n")?;

@@ -48,8 +48,13 @@ pub(crate) fn watched<T>(progress: &Progress, work: impl FnOnce() -> T) -> T {
                 // Short runs end before a bar would say anything.
                 let bar = bar.get_or_insert_with(bar_of_simulated_time);
                 bar.set_position((progress.fraction() * PARTS as f64) as u64);
-                let seconds = progress.simulated().as_nanos() / 1_000_000_000;
-                bar.set_message(format!("{seconds} s simulated"));
+                bar.set_message(match progress.cells() {
+                    (_, 0) => {
+                        let seconds = progress.simulated().as_nanos() / 1_000_000_000;
+                        format!("{seconds} s simulated")
+                    }
+                    (finished, all) => format!("{finished} of {all} cells"),
+                });
             }
             if let Some(bar) = bar {
                 bar.finish_and_clear();

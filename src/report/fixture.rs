@@ -190,6 +190,7 @@ pub(crate) fn checkout() -> RunRecord {
                 call(1_000_000, 1_090_000, 0),
             ),
         ]),
+        metrics: BTreeMap::new(),
         violations: Vec::new(),
         series: Series {
             window_s: 1.0,

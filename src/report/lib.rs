@@ -5,10 +5,13 @@
 //! no terminal, and the same record gives the same bytes.
 
 pub mod chart;
+mod columns;
 mod compare;
 pub mod csv_files;
 #[cfg(test)]
 mod fixture;
+#[cfg(feature = "parquet")]
+mod parquet_table;
 mod share;
 mod sparkline;
 mod style;
@@ -38,6 +41,10 @@ pub enum Error {
     /// A table could not be formed.
     #[error("cannot form a CSV table: {0}")]
     Csv(#[from] csv::Error),
+    /// A typed table could not be formed.
+    #[cfg(feature = "parquet")]
+    #[error("cannot form a Parquet table: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
     /// A chart could not be drawn.
     #[error("cannot draw a chart: {0}")]
     Chart(String),

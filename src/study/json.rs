@@ -26,10 +26,17 @@ pub fn comparison_schema() -> String {
     schema_of::<Comparison>()
 }
 
-fn schema_of<T: JsonSchema>() -> String {
+/// The JSON Schema (2020-12) of what is serialised.
+pub(crate) fn schema_of<T: JsonSchema>() -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let schema = settings.into_generator().into_root_schema_for::<T>();
     serde_json::to_string_pretty(&schema).expect("a schema is JSON")
+}
+
+/// That a value keeps to a schema, as far as the schemas of this crate go.
+#[cfg(test)]
+pub(crate) fn conforms_to(value: &serde_json::Value, schema: &serde_json::Value) {
+    tests::conforms(value, schema, schema, "it");
 }
 
 #[cfg(test)]
@@ -137,7 +144,7 @@ workloads:
 
     /// As much of JSON Schema as the schema of results uses: references, types, the keys of
     /// objects.
-    fn conforms(value: &Value, schema: &Value, root: &Value, at: &str) {
+    pub(super) fn conforms(value: &Value, schema: &Value, root: &Value, at: &str) {
         if let Some(reference) = schema["$ref"].as_str() {
             let target = root.pointer(reference.trim_start_matches('#'));
             return conforms(
@@ -146,6 +153,20 @@ workloads:
                 root,
                 at,
             );
+        }
+        if let Some(branches) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
+            let is_it = |branch: &&Value| {
+                let words = branch["enum"].as_array();
+                branch["const"] == *value
+                    || words.is_some_and(|words| words.contains(value))
+                    || (value.is_object() && branch["$ref"].is_string())
+            };
+            let branch = branches.iter().find(is_it);
+            let branch = branch.unwrap_or_else(|| panic!("{at} is {value}: {branches:?}"));
+            if branch["$ref"].is_string() {
+                conforms(value, branch, root, at);
+            }
+            return;
         }
         let name = match value {
             Value::Null => "null",

@@ -7,7 +7,7 @@ use crate::figures::{Figures, per};
 use model::{LatencyQuantile, Model, Scheduling};
 use policy::Outcome;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A figure of a model.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,7 +22,9 @@ pub struct Metric {
 }
 
 /// What a figure is measured in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// A share, 0..=1.
@@ -45,6 +47,14 @@ impl Unit {
             Self::Milliseconds => "ms",
             Self::PerSecond => "per_s",
             Self::Count => "count",
+        }
+    }
+
+    /// Where a figure in this unit can lie at all; an interval is cut to it.
+    pub const fn bounds(self) -> (f64, f64) {
+        match self {
+            Self::Ratio => (0.0, 1.0),
+            _ => (0.0, f64::INFINITY),
         }
     }
 }
@@ -180,10 +190,7 @@ impl Metric {
 
     /// Where the figure can lie at all; an interval is cut to it.
     pub fn bounds(&self) -> (f64, f64) {
-        match self.unit {
-            Unit::Ratio => (0.0, 1.0),
-            _ => (0.0, f64::INFINITY),
-        }
+        self.unit.bounds()
     }
 }
 
@@ -200,7 +207,12 @@ pub(crate) fn busy_at_once(model: &Model, s: usize) -> f64 {
 /// The position of the metric that is meant by a word: its name, also with `workloads.` before a
 /// workload's and `latency_ms` for `latency`.
 pub fn find_metric(metrics: &[Metric], word: &str) -> Option<usize> {
-    let word = word.strip_prefix("workloads.").unwrap_or(word);
-    let word = word.replace(".latency_ms.", ".latency.");
+    let word = plain_name(word);
     metrics.iter().position(|metric| metric.name == word)
+}
+
+/// The name of a metric that is meant by a word.
+pub(crate) fn plain_name(word: &str) -> String {
+    let word = word.strip_prefix("workloads.").unwrap_or(word);
+    word.replace(".latency_ms.", ".latency.")
 }

@@ -1,7 +1,7 @@
 //! How far a study has come, for whoever watches it from another thread, and the way to stop it.
 
 use clock::Duration;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// Shared between the study and its watcher; starts at nothing done.
 ///
@@ -11,6 +11,8 @@ pub struct Progress {
     simulated: AtomicU64,
     total: AtomicU64,
     finished: AtomicU32,
+    cells: AtomicUsize,
+    cells_finished: AtomicUsize,
     stop: AtomicBool,
 }
 
@@ -21,6 +23,8 @@ impl Progress {
             simulated: AtomicU64::new(0),
             total: AtomicU64::new(0),
             finished: AtomicU32::new(0),
+            cells: AtomicUsize::new(0),
+            cells_finished: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         }
     }
@@ -45,6 +49,11 @@ impl Progress {
         self.finished.load(Relaxed)
     }
 
+    /// Of a sweep: how many cells have ended, and how many are to be run.
+    pub fn cells(&self) -> (usize, usize) {
+        (self.cells_finished.load(Relaxed), self.cells.load(Relaxed))
+    }
+
     /// The share of the simulated time that is done, 0..=1; 0 before the study has begun.
     pub fn fraction(&self) -> f64 {
         match self.total.load(Relaxed) {
@@ -61,6 +70,14 @@ impl Progress {
     /// Less to be simulated than there was.
     pub(crate) fn advance(&self, time: Duration) {
         add(&self.simulated, time);
+    }
+
+    pub(crate) fn expect_cells(&self, count: usize) {
+        self.cells.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn finish_cell(&self) {
+        self.cells_finished.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn finish_one(&self) {

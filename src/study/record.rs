@@ -3,8 +3,10 @@
 //! Times are milliseconds, rates per second, as in the results that the model language fixes.
 //! Maps are ordered, so that the same run gives the same bytes.
 
+use crate::metrics::Unit;
 use schemars::JsonSchema;
 use serde::Serialize;
+use stats::Summary;
 use std::collections::BTreeMap;
 
 /// A figure over replications: its mean and 95 % interval (absent with one replication).
@@ -16,6 +18,19 @@ pub struct Estimate {
     pub low: Option<f64>,
     /// Upper end of the interval.
     pub high: Option<f64>,
+}
+
+impl Estimate {
+    /// Of observations, one for each replication; the interval is cut to where it can lie.
+    pub(crate) fn of(observed: &Summary, unit: Unit) -> Self {
+        let (least, most) = unit.bounds();
+        let interval = observed.interval(0.95);
+        Self {
+            mean: observed.mean(),
+            low: interval.map(|i| i.low.max(least)),
+            high: interval.map(|i| i.high.min(most)),
+        }
+    }
 }
 
 /// One run: a model, a seed, its replications.
@@ -51,6 +66,9 @@ pub struct RunRecord {
     pub services: BTreeMap<String, ServiceRecord>,
     /// By `caller->service.endpoint`.
     pub calls: BTreeMap<String, CallRecord>,
+    /// Every figure under the name that experiments and comparisons use, such as
+    /// `shoppers.latency.p99`: the mean over replications of its value in each.
+    pub metrics: BTreeMap<String, Estimate>,
     /// Broken invariants of protocols and of the request path; empty in a sound run.
     pub violations: Vec<Violation>,
     /// Over time and by latency: what charts and `timeseries.csv` are made of; not in the JSON.

@@ -6,16 +6,19 @@
 use crate::StudyError;
 use crate::combine::Combined;
 use crate::figures::{Figures, Pooled, split};
+use crate::metrics::Metric;
 use crate::pilot::{Pilot, Warmup};
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::record::{RunRecord, Violation};
+use crate::record::{Estimate, RunRecord, Violation};
 use crate::recorder::Recorder;
 use crate::stopwatch::Stopwatch;
 use clock::Instant;
 use cluster::{Ended, Limits, Reason, World};
 use model::Model;
 use rayon::prelude::*;
+use stats::Summary;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
 
 /// How to run a model, beside what the model says.
@@ -221,10 +224,23 @@ impl<'a> Study<'a> {
             workloads,
             services: combined.services(),
             calls: combined.calls(),
+            metrics: self.metrics(&figures),
             violations,
             series: combined.series(),
             wall_s: watch.seconds(),
         }
+    }
+}
+
+impl Study<'_> {
+    fn metrics(&self, figures: &[Figures]) -> BTreeMap<String, Estimate> {
+        let edges = self.edges.get().map_or(&[][..], Vec::as_slice);
+        let estimate_of = |metric: Metric| {
+            let observed: Summary = figures.iter().filter_map(|f| metric.value(f)).collect();
+            (metric.name, Estimate::of(&observed, metric.unit))
+        };
+        let all = Metric::all(self.model, edges).into_iter();
+        all.map(estimate_of).collect()
     }
 }
 

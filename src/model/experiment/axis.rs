@@ -5,7 +5,7 @@ use crate::quantity::Count;
 use crate::reader::{Reader, Value};
 use crate::schema::Defs;
 use crate::shape::{choice, record};
-use crate::tree::{Kind, Node};
+use crate::tree::{Key, Kind, Node, shortened};
 use serde_json::{Value as Json, json};
 
 /// A path, and the values that it takes.
@@ -21,6 +21,8 @@ pub struct Axis {
 pub(crate) enum Values {
     /// These, as YAML.
     List(Vec<String>),
+    /// These, as YAML, each after its label.
+    Labelled(Vec<(String, String)>),
     /// Evenly from one to the other, both included.
     Range {
         from: f64,
@@ -41,6 +43,7 @@ impl Axis {
     pub fn len(&self) -> usize {
         match &self.values {
             Values::List(values) => values.len(),
+            Values::Labelled(values) => values.len(),
             Values::Range { steps, .. } => *steps as usize,
         }
     }
@@ -49,18 +52,28 @@ impl Axis {
     pub fn value(&self, index: usize) -> String {
         match &self.values {
             Values::List(values) => values[index].clone(),
+            Values::Labelled(values) => values[index].1.clone(),
             Values::Range { steps: 1, .. } => self.at(0.0),
             Values::Range { steps, .. } => self.at(index as f64 / f64::from(steps - 1)),
         }
+    }
+
+    /// What stands for a value in tables: its label, or itself where it has none.
+    pub fn label<'v>(&'v self, value: &'v str) -> &'v str {
+        let Values::Labelled(values) = &self.values else {
+            return value;
+        };
+        let found = values.iter().find(|(_, other)| other == value);
+        found.map_or(value, |(label, _)| label)
     }
 
     /// The value at a place in 0..=1, as YAML: of a list the one whose equal share it falls in, of a
     /// range any between its ends.
     pub fn at(&self, place: f64) -> String {
         match &self.values {
-            Values::List(values) => {
-                let index = (place * values.len() as f64) as usize;
-                values[index.min(values.len() - 1)].clone()
+            Values::List(_) | Values::Labelled(_) => {
+                let index = (place * self.len() as f64) as usize;
+                self.value(index.min(self.len() - 1))
             }
             Values::Range {
                 from,
@@ -93,7 +106,7 @@ fn shortest(value: f64) -> String {
     format!("{rounded}")
 }
 
-/// A list, or a range.
+/// A list, a range, or labels.
 #[derive(Clone, Debug)]
 pub(crate) struct AxisShape(pub(crate) Values);
 
@@ -169,6 +182,7 @@ impl Value for AxisShape {
                 }
                 Some(Self(Values::List(items.iter().map(flow).collect())))
             }
+            Kind::Map(entries) if !is_range(entries) => labelled(node, entries, cx),
             Kind::Map(_) => {
                 let range = RangeShape::read(node, cx)?;
                 let (from, to) = (&range.from.value, &range.to.value);
@@ -197,16 +211,48 @@ impl Value for AxisShape {
                 }))
             }
             _ => {
-                cx.expected("a list of values", node)
-                    .help("or a range: `{from: 100/s, to: 400/s, steps: 7}`");
+                cx.expected("a list of values", node).help(
+                    "or a range: `{from: 100/s, to: 400/s, steps: 7}`, \
+                         or labels: `{small: 100/s, large: 400/s}`",
+                );
                 None
             }
         }
     }
 
     fn schema(defs: &mut Defs) -> Json {
-        json!({"oneOf": [{"type": "array", "minItems": 1}, RangeShape::schema(defs)]})
+        let range = RangeShape::schema(defs);
+        let is_range = json!({"anyOf": [{"required": ["from"]}, {"required": ["to"]}]});
+        let labels = json!({"type": "object", "minProperties": 1, "not": is_range});
+        json!({"oneOf": [{"type": "array", "minItems": 1}, range, labels]})
     }
+}
+
+/// `from` and `to` can not be labels: a slip in the other keys of a range stays a slip.
+fn is_range(entries: &[(Key, Node)]) -> bool {
+    let mut keys = entries.iter().map(|(key, _)| &*key.text);
+    keys.any(|key| matches!(key, "from" | "to"))
+}
+
+fn labelled(node: &Node, entries: &[(Key, Node)], cx: &mut Reader<'_>) -> Option<AxisShape> {
+    if entries.is_empty() {
+        cx.problem(node.span, "at least one value is needed here");
+        return None;
+    }
+    let mut values: Vec<(String, String)> = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        let text = flow(value);
+        if let Some((label, _)) = values.iter().find(|(_, other)| *other == text) {
+            let (one, other) = (shortened(label), shortened(&key.text));
+            cx.problem(
+                value.span,
+                format!("`{one}` and `{other}` are labels of the same value"),
+            );
+            return None;
+        }
+        values.push((key.text.clone(), text));
+    }
+    Some(AxisShape(Values::Labelled(values)))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ record! {
         required model: String,
         /// Changes that every cell has: PATH: VALUE.
         optional set: Settings,
-        /// What is varied: PATH: a list of values, or `{from, to, steps}`.
+        /// What is varied: PATH: a list of values, `{from, to, steps}`, or `{LABEL: VALUE, …}`.
         required vary: Axes,
         /// How cells are chosen from the values.
         default sampling: SamplingShape = "grid",

@@ -1,7 +1,8 @@
-//! What a cell gave: the values of every metric in every replication.
+//! What a cell gave: the values of every figure in every replication.
 
-use crate::metrics::Metric;
+use crate::metrics::{Metric, Unit};
 use crate::record::Estimate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::Summary;
 
@@ -10,9 +11,9 @@ use stats::Summary;
 pub struct CellResult {
     /// The cell's key.
     pub key: String,
-    /// The names of the metrics, in order.
-    pub metrics: Vec<String>,
-    /// By replication, then by metric; `None` where nothing was measured.
+    /// What the values are of, in order.
+    pub figures: Vec<Figure>,
+    /// By replication, then by figure; `None` where nothing was measured.
     pub values: Vec<Vec<Option<f64>>>,
     /// Events of all replications.
     pub events: u64,
@@ -26,21 +27,33 @@ pub struct CellResult {
     pub violations: u64,
 }
 
+/// What a column of values is of.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Figure {
+    /// Such as `shoppers.latency.p99`.
+    pub name: String,
+    /// What it is measured in.
+    pub unit: Unit,
+}
+
+impl From<&Metric> for Figure {
+    fn from(metric: &Metric) -> Self {
+        Self {
+            name: metric.name.clone(),
+            unit: metric.unit,
+        }
+    }
+}
+
 impl CellResult {
-    /// The values of a metric over the replications that have one.
-    pub fn observations(&self, metric: usize) -> impl Iterator<Item = f64> {
-        self.values.iter().filter_map(move |values| values[metric])
+    /// The values of a figure over the replications that have one.
+    pub fn observations(&self, figure: usize) -> impl Iterator<Item = f64> {
+        self.values.iter().filter_map(move |values| values[figure])
     }
 
-    /// The mean and 95 % interval of a metric, cut to where it can lie.
-    pub fn estimate(&self, metric: usize, of: &Metric) -> Estimate {
-        let summary: Summary = self.observations(metric).collect();
-        let (least, most) = of.bounds();
-        let interval = summary.interval(0.95);
-        Estimate {
-            mean: summary.mean(),
-            low: interval.map(|i| i.low.max(least)),
-            high: interval.map(|i| i.high.min(most)),
-        }
+    /// The mean and 95 % interval of a figure, cut to where it can lie.
+    pub fn estimate(&self, figure: usize) -> Estimate {
+        let summary: Summary = self.observations(figure).collect();
+        Estimate::of(&summary, self.figures[figure].unit)
     }
 }

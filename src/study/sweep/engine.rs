@@ -1,23 +1,22 @@
 //! Runs the cells of a plan: all of them at once, each until its figure is known well enough.
 
-use super::cell::CellResult;
-use super::plan::{Cell, SweepPlan};
+use super::cell::{CellResult, Figure};
+use super::outline::Cell;
+use super::plan::SweepPlan;
 use super::store::CellStore;
 use crate::StudyError;
 use crate::metrics::{Metric, find_metric};
 use crate::progress::Progress;
 use crate::run::{Options, chain};
-use crate::stopwatch::Stopwatch;
 use crate::trial::{Trial, Trials};
-use model::{Replications, Until};
+use model::{Model, Until};
 use rayon::prelude::*;
 use stats::Summary;
+use std::collections::BTreeMap;
 
-/// What a sweep gave.
+/// The results of the cells that were asked for.
 #[derive(Clone, Debug)]
-pub struct SweepRecord {
-    /// The metrics that are tabulated, and where each stands in the results of the cells.
-    pub metrics: Vec<(Metric, usize)>,
+pub struct Swept {
     /// In the order of the plan.
     pub results: Vec<CellResult>,
     /// How many of them were there already.
@@ -30,91 +29,121 @@ pub struct SweepRecord {
 /// # Errors
 /// [`StudyError::Stopped`] when it was stopped: what was finished is in the store, and the same call
 /// goes on from there. [`StudyError::Output`] when a result can not be kept.
-/// [`StudyError::NoMetric`] for a metric that the models do not have.
+/// [`StudyError::NoMetric`] for a metric that no model has.
 pub fn sweep(
     plan: &SweepPlan,
-    wanted: impl Fn(usize) -> bool + Sync,
+    wanted: impl Fn(&Cell) -> bool,
     store: &CellStore,
     options: &Options,
     progress: &Progress,
-) -> Result<SweepRecord, StudyError> {
-    let first = &plan.cells[0].model;
-    let quiet = Progress::new();
-    // The figures have the same names in all cells, unless a set changes what there is.
-    let fixed = model::Model {
-        run: model::Run {
-            warmup: model::Warmup::Fixed(clock::Duration::ZERO),
-            ..first.run.clone()
-        },
-        ..first.clone()
-    };
-    let all = Trials::new(&fixed, options, &quiet)?.metrics().to_vec();
-    let metrics = tabulated(&all, &plan.metrics)?;
-    if let Some(until) = &plan.replications.until {
-        find(&all, &until.metric)?;
+) -> Result<Swept, StudyError> {
+    check_metrics(plan, options)?;
+    let wanted: Vec<&Cell> = plan.outline.cells.iter().filter(|c| wanted(c)).collect();
+    // Rounded values can make two cells the same; it is run once.
+    let mut first_of: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, cell) in wanted.iter().enumerate() {
+        first_of.entry(&cell.key).or_insert(at);
     }
-    let wanted: Vec<&Cell> = plan.cells.iter().filter(|c| wanted(c.index)).collect();
     let found: Vec<Option<CellResult>> = wanted.par_iter().map(|c| store.get(&c.key)).collect();
-    for (cell, found) in wanted.iter().zip(&found) {
-        if found.is_none() {
-            let once = cell.model.run.duration;
+    let reused = found.iter().filter(|found| found.is_some()).count();
+    progress.expect_cells(wanted.len() - reused);
+    for (at, cell) in wanted.iter().enumerate() {
+        if found[at].is_none() && first_of[&*cell.key] == at {
+            let once = plan.models[cell.index].run.duration;
             progress.expect(once.saturating_mul(plan.replications.min.into()));
         }
     }
-    let reused = found.iter().filter(|found| found.is_some()).count();
-    let results: Result<Vec<CellResult>, StudyError> = wanted
-        .into_par_iter()
+    let results: Result<Vec<Option<CellResult>>, StudyError> = wanted
+        .par_iter()
         .zip(found)
-        .map(|(cell, found)| match found {
-            Some(result) => Ok(result),
-            None => {
-                let result = run_cell(cell, &plan.replications, options, progress)?;
-                store.put(&result)?;
-                Ok(result)
+        .enumerate()
+        .map(|(at, (cell, found))| {
+            if found.is_some() {
+                return Ok(found);
             }
+            let result = match first_of[&*cell.key] == at {
+                true => Some(run_cell(plan, cell, options, progress)?),
+                false => None,
+            };
+            if let Some(result) = &result {
+                store.put(result)?;
+            }
+            progress.finish_cell();
+            Ok(result)
         })
         .collect();
-    Ok(SweepRecord {
-        metrics,
-        results: results?,
+    let mut results = results?;
+    for (at, cell) in wanted.iter().enumerate() {
+        if results[at].is_none() {
+            results[at] = results[first_of[&*cell.key]].clone();
+        }
+    }
+    store.clear_away(wanted.iter().map(|cell| &*cell.key));
+    Ok(Swept {
+        results: results.into_iter().flatten().collect(),
         reused,
     })
 }
 
-/// How many seconds of a core one replication of a cell takes; `None` when it could not be run.
-pub fn seconds_of_one(cell: &Cell, options: &Options) -> Option<f64> {
-    let watch = Stopwatch::start();
-    let progress = Progress::new();
-    let trials = Trials::new(&cell.model, options, &progress).ok()?;
-    trials.run(0).ok().map(|_| watch.seconds())
-}
-
-fn tabulated(all: &[Metric], words: &[String]) -> Result<Vec<(Metric, usize)>, StudyError> {
-    if words.is_empty() {
-        return Ok(all.iter().cloned().zip(0..).collect());
+/// That each metric that was asked for is one of some cell.
+fn check_metrics(plan: &SweepPlan, options: &Options) -> Result<(), StudyError> {
+    let until = plan.replications.until.iter().map(|until| &until.metric);
+    let mut missing: Vec<&String> = plan.outline.metrics.iter().chain(until).collect();
+    if missing.is_empty() {
+        return Ok(());
     }
-    words
-        .iter()
-        .map(|word| find(all, word).map(|at| (all[at].clone(), at)))
-        .collect()
+    let mut known = Vec::new();
+    // Figures have the same names in all cells, unless a set changes what there is.
+    for model in &plan.models {
+        let all = metrics_of(model, options)?;
+        missing.retain(|word| find_metric(&all, word).is_none());
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if known.is_empty() {
+            known = all;
+        }
+    }
+    Err(no_metric(missing[0], &known))
 }
 
-fn find(all: &[Metric], word: &str) -> Result<usize, StudyError> {
-    find_metric(all, word).ok_or_else(|| StudyError::NoMetric {
+/// The figures of a model, without simulating it.
+fn metrics_of(model: &Model, options: &Options) -> Result<Vec<Metric>, StudyError> {
+    let fixed = Model {
+        run: model::Run {
+            warmup: model::Warmup::Fixed(clock::Duration::ZERO),
+            ..model.run.clone()
+        },
+        ..model.clone()
+    };
+    let quiet = Progress::new();
+    let trials = Trials::new(&fixed, options, &quiet)?;
+    Ok(trials.metrics().to_vec())
+}
+
+fn no_metric(word: &str, known: &[Metric]) -> StudyError {
+    StudyError::NoMetric {
         name: word.to_owned(),
-        known: all.iter().map(|metric| metric.name.clone()).collect(),
-    })
+        known: known.iter().map(|metric| metric.name.clone()).collect(),
+    }
 }
 
+/// Each cell decides for itself when it is known well enough, so that what else is run, and where,
+/// changes nothing.
 fn run_cell(
+    plan: &SweepPlan,
     cell: &Cell,
-    replications: &Replications,
     options: &Options,
     progress: &Progress,
 ) -> Result<CellResult, StudyError> {
-    let trials = Trials::new(&cell.model, options, progress)?;
+    let (model, replications) = (&plan.models[cell.index], &plan.replications);
+    let trials = Trials::new(model, options, progress)?;
     let until = match &replications.until {
-        Some(until) => Some((find(trials.metrics(), &until.metric)?, until)),
+        Some(until) => {
+            let metric = find_metric(trials.metrics(), &until.metric)
+                .ok_or_else(|| no_metric(&until.metric, trials.metrics()))?;
+            Some((metric, until))
+        }
         None => None,
     };
     let mut done: Vec<Trial> = Vec::new();
@@ -135,7 +164,7 @@ fn run_cell(
             Some(_) if goal >= replications.max => break Some(false),
             Some(wanted) => {
                 let next = wanted.min(replications.max);
-                let span = cell.model.run.duration;
+                let span = model.run.duration;
                 progress.expect(span.saturating_mul((next - goal).into()));
                 goal = next;
             }
@@ -147,11 +176,10 @@ fn run_cell(
             warnings.push(format!("replication {}: {cut}", trial.replication));
         }
     }
-    let names = trials.metrics().iter().map(|m| m.name.clone());
     let fingerprint = done.iter().map(|t| t.fingerprint).reduce(chain);
     Ok(CellResult {
         key: cell.key.clone(),
-        metrics: names.collect(),
+        figures: trials.metrics().iter().map(Figure::from).collect(),
         events: done.iter().map(|t| t.events).sum(),
         fingerprint: format!("{:016x}", fingerprint.unwrap_or_default()),
         precise,
