@@ -376,9 +376,9 @@ impl Group {
         for action in out {
             match action {
                 Action::Send(to, message) => {
-                    if let Message::PrimaryBackup(word) = &message {
-                        self.sent.push((from, to, word.clone()));
-                    }
+                    let action = Action::Send(to, message.clone());
+                    let said = words(&[action]).into_iter();
+                    self.sent.extend(said.map(|word| (from, to, word)));
                     self.schedule(self.delay, Event::Mail(from, to, message));
                 }
                 Action::SetTimer(timer, at) => {
