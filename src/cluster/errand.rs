@@ -3,6 +3,7 @@
 //! its outcome goes to the station that sent it, at the same instance, and not over the network.
 
 use crate::observer::Observer;
+use crate::queue;
 use crate::slab::NONE;
 use crate::state::{Doing, Origin, Strand};
 use crate::transaction;
@@ -14,6 +15,7 @@ use policy::Outcome;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Errand {
     Transaction(transaction::Errand),
+    Message(queue::Errand),
 }
 
 /// An errand under way.
@@ -66,6 +68,7 @@ impl World {
         self.errands.remove(running);
         match errand {
             Errand::Transaction(errand) => self.transaction_work(now, obs, errand, outcome),
+            Errand::Message(errand) => self.message_consumed(now, obs, errand, outcome),
         }
     }
 

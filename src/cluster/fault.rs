@@ -161,6 +161,14 @@ impl World {
                 self.change_conditions(now, obs, instances);
                 return;
             }
+            FaultKind::Config { config, .. } => {
+                if active {
+                    self.push_config(now, obs, *config);
+                } else {
+                    self.take_config_back(now, obs);
+                }
+                return;
+            }
             FaultKind::Surge { workload, .. } => {
                 self.surge(now, *workload, self.surge_factor(*workload));
                 return;
@@ -200,10 +208,18 @@ impl World {
     }
 
     /// Speed and errors follow the faults of the moment; work in progress changes its speed too.
-    fn change_conditions<O: Observer>(&mut self, now: Instant, obs: &mut O, instances: &[u32]) {
+    pub(crate) fn change_conditions<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        instances: &[u32],
+    ) {
         let mut changed: Vec<(u32, f64)> = Vec::new();
         for &id in instances {
-            let (mut slow, mut good) = (1.0, 1.0);
+            let (mut slow, errors) = self
+                .editions
+                .conditions(self.instances[id as usize].edition);
+            let mut good = 1.0 - errors;
             for fault in &self.faults {
                 let place = match fault.kind {
                     FaultKind::Slow { place, .. } | FaultKind::Errors { place, .. } => place,

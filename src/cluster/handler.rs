@@ -69,6 +69,9 @@ impl World {
             self.answered(root);
             return;
         }
+        if instance.edition != NONE {
+            strand.pc = self.editions.entry(instance.edition, strand.pc);
+        }
         obs.arrived(now, instance.service as usize);
         let blocking = instance.blocking;
         if !self.let_in(now, obs, root) {
@@ -131,7 +134,7 @@ impl World {
                         continue;
                     }
                     let strand = &mut self.strands[id];
-                    let key = step_key(strand);
+                    let key = step_key(strand, strand.pc);
                     strand.doing = Doing::Calling;
                     let local = self.instances[strand.instance as usize].local;
                     let origin = strand.origin;
@@ -188,6 +191,24 @@ impl World {
                         self.strand_ended(now, obs, id, Outcome::Conflict);
                         return;
                     }
+                }
+                Op::Publish { queue } => {
+                    strand.doing = Doing::Agreeing;
+                    self.publish(now, obs, id, queue);
+                    return;
+                }
+                Op::Look { cache, hit } => {
+                    let bits = step_key(strand, pc);
+                    strand.pc = pc + 1;
+                    if self.look_up(now, obs, id, cache, bits) {
+                        self.strands[id].pc = hit;
+                    }
+                }
+                Op::Keep { cache, look } => {
+                    let bits = step_key(strand, look);
+                    let (instance, origin) = (strand.instance, strand.origin);
+                    strand.pc += 1;
+                    self.caches.keep(now, cache, instance, bits, origin);
                 }
                 Op::Transaction { number } => {
                     strand.doing = Doing::Agreeing;
@@ -348,7 +369,7 @@ impl World {
     fn branch(&mut self, parent: u32, pc: u32, number: u64) -> u32 {
         let id = self.strands.take(Strand::blank);
         let above = &self.strands[parent];
-        let (key, root) = (Keyed::child(step_key(above), number), above.root);
+        let (key, root) = (Keyed::child(step_key(above, above.pc), number), above.root);
         let (instance, origin) = (above.instance, above.origin);
         let first = core::mem::replace(&mut self.forks[above.awaits].branches, id);
         let strand = &mut self.strands[id];
@@ -401,7 +422,7 @@ impl World {
         if fork.rounds == 0 || outcome != Outcome::Success {
             return false;
         }
-        let key = Keyed::child(step_key(above), u64::from(times - fork.rounds));
+        let key = Keyed::child(step_key(above, above.pc), u64::from(times - fork.rounds));
         let strand = &mut self.strands[id];
         strand.key = key;
         strand.pc = body;
@@ -553,16 +574,16 @@ impl World {
     }
 }
 
-/// The key of what is drawn at the strand's present step, or of the call made there. It only has to
+/// The key of what is drawn at a strand's step, or of the call made there. It only has to
 /// differ from step to step, also along nested calls (adding alone would not tell the order of two
 /// steps); whoever draws from it mixes it.
 #[inline]
-pub(crate) fn step_key(strand: &Strand) -> u64 {
-    let step = (u64::from(strand.pc) + 1).wrapping_mul(STEP);
+pub(crate) fn step_key(strand: &Strand, pc: u32) -> u64 {
+    let step = (u64::from(pc) + 1).wrapping_mul(STEP);
     strand.key.wrapping_add(step).rotate_left(23)
 }
 
 #[inline]
 pub(crate) fn step_bits(strand: &Strand) -> Keyed {
-    Keyed::new(step_key(strand))
+    Keyed::new(step_key(strand, strand.pc))
 }

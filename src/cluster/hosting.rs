@@ -16,6 +16,8 @@ impl World {
     pub(crate) fn start_protocols(&mut self) {
         self.start_groups();
         self.start_discovery();
+        self.start_config();
+        self.start_queues();
     }
 
     /// An instance has crashed: what protocols had in its memory is gone.
@@ -23,13 +25,17 @@ impl World {
         self.transactions_down(now, obs, id);
         self.group_down(now, obs, id);
         self.discovery_down(now, obs, id);
+        self.queues_down(now, obs, id);
+        self.caches.forget(id);
     }
 
     /// An instance has started again: protocols recover from their logs.
     pub(crate) fn protocols_up<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         self.group_up(now, obs, id);
         self.transactions_up(now, obs, id);
+        self.config_up(now, obs, id);
         self.discovery_up(now, obs, id);
+        self.queues_up(now, obs, id);
     }
 
     /// A checker has found a rule of a protocol broken.
@@ -63,6 +69,7 @@ impl World {
         let awaits = waiting.awaits;
         match self.program.ops[waiting.pc as usize] {
             Op::Transaction { .. } => self.transaction_unheard(awaits),
+            Op::Publish { .. } => self.publish_unheard(awaits),
             _ => self.group_unheard(awaits),
         }
     }

@@ -143,7 +143,9 @@ impl World {
     #[inline(always)]
     pub(crate) fn release<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
         let instance = &self.instances[id as usize];
+        // There may be fewer workers than before.
         if instance.waiting > 0
+            && instance.busy <= instance.workers
             && instance.pauses == 0
             && let Some(next) = self.next_waiting(now, obs, id)
         {

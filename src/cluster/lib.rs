@@ -8,9 +8,12 @@
 
 mod attempt;
 mod audit;
+mod cache;
 mod client;
+mod config;
 mod decision;
 mod discovery;
+mod edition;
 mod errand;
 mod event;
 mod fault;
@@ -27,6 +30,7 @@ mod peers;
 mod place;
 mod post;
 mod program;
+mod queue;
 mod run;
 mod sampler;
 mod shared;

@@ -60,6 +60,13 @@ pub trait Observer {
     fn sent_to_dead(&mut self, now: Instant, edge: EdgeId) {}
     /// Something became known, or was believed, of the instances of a service.
     fn discovery(&mut self, now: Instant, service: usize, fact: DiscoveryFact) {}
+    /// An instance of a service runs this version under this configuration from now on (0: the
+    /// model's own).
+    fn adopted(&mut self, now: Instant, service: usize, version: u32, config: u32) {}
+    /// A handler has looked something up in a cache.
+    fn looked_up(&mut self, now: Instant, service: usize, hit: bool) {}
+    /// A configuration is the newest from now on.
+    fn config_pushed(&mut self, now: Instant, config: u32) {}
     /// A fault of the model (by its index) began or was over.
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {}
 }

@@ -4,11 +4,13 @@
 //! down vanishes, one that reaches a paused machine waits there. It refuses to know what is written:
 //! each protocol's station reads its own [`Mail`].
 
+use crate::config;
 use crate::discovery;
 use crate::event::Event;
 use crate::group;
 use crate::observer::Observer;
 use crate::place::Location;
+use crate::queue;
 use crate::slab::Slab;
 use crate::transaction;
 use crate::world::World;
@@ -22,6 +24,8 @@ pub(crate) enum Party {
     Instance(u32),
     /// The clients of a workload: one party, always up.
     Clients(u32),
+    /// No machine: what only sets alarms.
+    Nobody,
 }
 
 /// What is written, by the station that reads it.
@@ -30,6 +34,7 @@ pub(crate) enum Mail {
     Transaction(transaction::Letter),
     Group(group::Letter),
     Discovery(discovery::Letter),
+    Queue(queue::Letter),
 }
 
 /// What an alarm is for, by the station that set it.
@@ -38,6 +43,8 @@ pub(crate) enum Alarm {
     Transaction(transaction::Alarm),
     Group(group::Alarm),
     Discovery(discovery::Alarm),
+    Config(config::Alarm),
+    Queue(queue::Alarm),
 }
 
 /// An alarm that was set. Whoever wants it to ring keeps it; see [`World::silence`].
@@ -100,6 +107,7 @@ impl Post {
         let place = match from {
             Party::Instance(id) => id,
             Party::Clients(workload) => self.instances + workload,
+            Party::Nobody => unreachable!("nobody writes"),
         };
         let number = &mut self.sent[place as usize];
         *number += 1;
@@ -140,7 +148,7 @@ impl World {
             match &mail {
                 Mail::Transaction(letter) => self.transaction_mail_lost(now, obs, letter),
                 Mail::Discovery(letter) => self.discovery_refused(now, obs, from, to, letter),
-                Mail::Group(_) => {}
+                Mail::Group(_) | Mail::Queue(_) => {}
             }
             return;
         }
@@ -148,6 +156,7 @@ impl World {
             Mail::Transaction(letter) => self.transaction_mail(now, obs, from, to, letter),
             Mail::Group(letter) => self.group_mail(now, obs, from, to, letter),
             Mail::Discovery(letter) => self.discovery_mail(now, obs, from, to, letter),
+            Mail::Queue(letter) => self.queue_mail(now, obs, from, to, letter),
         }
     }
 
@@ -205,6 +214,8 @@ impl World {
             Alarm::Transaction(alarm) => self.transaction_alarm(now, obs, whose, alarm),
             Alarm::Group(alarm) => self.group_alarm(now, obs, whose, alarm),
             Alarm::Discovery(alarm) => self.discovery_alarm(now, obs, whose, alarm),
+            Alarm::Config(alarm) => self.config_alarm(now, obs, whose, alarm),
+            Alarm::Queue(alarm) => self.queue_alarm(now, obs, whose, alarm),
         }
     }
 
@@ -212,7 +223,7 @@ impl World {
     pub(crate) fn is_there(&self, party: Party) -> bool {
         match party {
             Party::Instance(id) => self.instances[id as usize].is_up(),
-            Party::Clients(_) => true,
+            Party::Clients(_) | Party::Nobody => true,
         }
     }
 
@@ -220,6 +231,7 @@ impl World {
         match party {
             Party::Instance(id) => self.instances[id as usize].location,
             Party::Clients(workload) => Location::Client(workload),
+            Party::Nobody => unreachable!("nobody writes and is written to"),
         }
     }
 }

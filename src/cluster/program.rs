@@ -5,7 +5,8 @@
 
 use crate::sampler;
 use engine::Sampler;
-use model::{Model, PolicyId, Step, Target, Transaction};
+use model::{Cache, Edition, Endpoint, Model, PolicyId, Step, Target, Transaction};
+use policy::config::PolicyConfig;
 
 /// Index into [`Program::ops`].
 pub(crate) type Pc = u32;
@@ -35,6 +36,12 @@ pub(crate) enum Op {
     Write { table: u32, if_unchanged: bool },
     /// Runs a transaction.
     Transaction { number: u32 },
+    /// Publishes a message.
+    Publish { queue: u32 },
+    /// Looks something up: goes on at `hit` where it is there, else with what a miss takes.
+    Look { cache: u32, hit: Pc },
+    /// The end of a miss of the [`Op::Look`] at `look`.
+    Keep { cache: u32, look: Pc },
     /// The end of a handler, of a branch, of a round.
     End,
 }
@@ -58,10 +65,18 @@ pub(crate) struct Program {
     /// Cumulated weight (the last is 1) and first operation of each alternative.
     pub(crate) choices: Vec<Box<[(f64, Pc)]>>,
     pub(crate) sites: Vec<StepSite>,
+    /// The `cache` steps.
+    pub(crate) caches: Vec<Cache>,
     /// Those of all handlers, with the endpoint whose handler runs them.
     pub(crate) transactions: Vec<(Target, Transaction)>,
     /// By service, by endpoint.
     pub(crate) entries: Vec<Vec<Pc>>,
+    /// By edition, by endpoint.
+    pub(crate) editions: Vec<Vec<Pc>>,
+    /// Policies that differ in an edition; they are numbered after those of the model.
+    pub(crate) more_policies: Vec<PolicyConfig>,
+    /// While an edition is compiled: the number of each policy there.
+    policies: Vec<PolicyId>,
     /// By store: the number of its first table.
     first_tables: Vec<u32>,
 }
@@ -75,24 +90,46 @@ impl Program {
             tables += store.tables.len() as u32;
         }
         for (caller, service) in model.services.iter().enumerate() {
-            let entries = service
-                .endpoints
-                .iter()
-                .enumerate()
-                .map(|(index, endpoint)| {
-                    let entry = program.here();
-                    let caller = Target {
-                        service: caller,
-                        endpoint: index,
-                    };
-                    program.steps(caller, &endpoint.steps);
-                    program.ops.push(Op::End);
-                    entry
-                });
-            let entries = entries.collect();
+            let entries = program.endpoints(caller, &service.endpoints);
             program.entries.push(entries);
         }
+        for edition in &model.editions {
+            program.number_policies(model, edition);
+            let endpoints = &edition.shape.endpoints;
+            let entries = program.endpoints(edition.service, endpoints);
+            program.editions.push(entries);
+        }
         program
+    }
+
+    /// The first operations of the endpoints of a service.
+    fn endpoints(&mut self, service: usize, endpoints: &[Endpoint]) -> Vec<Pc> {
+        let entries = endpoints.iter().enumerate().map(|(endpoint, what)| {
+            let entry = self.here();
+            self.steps(Target { service, endpoint }, &what.steps);
+            self.ops.push(Op::End);
+            entry
+        });
+        entries.collect()
+    }
+
+    /// A policy that an edition does not change keeps its number, and so what it remembers.
+    fn number_policies(&mut self, model: &Model, edition: &Edition) {
+        let pairs = model.policies.iter().zip(&edition.policies).enumerate();
+        self.policies = pairs
+            .map(|(number, (own, here))| {
+                if own.config == here.config {
+                    return number;
+                }
+                let more = &mut self.more_policies;
+                let known = more.iter().position(|config| *config == here.config);
+                let known = known.unwrap_or_else(|| {
+                    more.push(here.config.clone());
+                    more.len() - 1
+                });
+                model.policies.len() + known
+            })
+            .collect();
     }
 
     fn here(&self) -> Pc {
@@ -133,7 +170,7 @@ impl Program {
                 self.sites.push(StepSite {
                     caller: caller.service,
                     target: *target,
-                    policy: *policy,
+                    policy: policy.map(|p| self.policies.get(p).copied().unwrap_or(p)),
                 });
                 self.ops.push(Op::Call {
                     site,
@@ -199,6 +236,19 @@ impl Program {
                 let number = self.transactions.len() as u32;
                 self.transactions.push((caller, (**transaction).clone()));
                 self.ops.push(Op::Transaction { number });
+            }
+            Step::Publish(queue) => self.ops.push(Op::Publish {
+                queue: *queue as u32,
+            }),
+            Step::Cache(step) => {
+                let cache = self.caches.len() as u32;
+                self.caches.push((**step).clone());
+                let look = self.here();
+                self.ops.push(Op::Look { cache, hit: 0 });
+                self.steps(caller, &step.miss);
+                self.ops.push(Op::Keep { cache, look });
+                let hit = self.here();
+                self.ops[look as usize] = Op::Look { cache, hit };
             }
             Step::Read(table) => {
                 let table = self.table(*table);

@@ -264,6 +264,8 @@ pub(crate) struct Instance {
     pub(crate) slow: f64,
     /// Share of requests that fail on top of what their handlers do.
     pub(crate) errors: f64,
+    /// What it runs; [`NONE`]: what the model says.
+    pub(crate) edition: u32,
     /// Where it does not let everything in and do everything.
     pub(crate) guard: Option<Box<Guard>>,
     /// It is up, not paused, and nobody is at the door: see [`Self::settle`].
@@ -277,7 +279,7 @@ impl Instance {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.is_up() && self.pauses == 0 && self.guard.is_none()
+        self.is_up() && self.pauses == 0 && self.guard.is_none() && self.edition == NONE
     }
 
     /// Whether it takes requests now.

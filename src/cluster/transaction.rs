@@ -144,7 +144,11 @@ impl World {
         step: u32,
     ) {
         let waiting = &self.strands[strand];
-        let (key, origin, handler) = (step_key(waiting), waiting.origin, waiting.instance);
+        let (key, origin, handler) = (
+            step_key(waiting, waiting.pc),
+            waiting.origin,
+            waiting.instance,
+        );
         self.strands[strand].awaits = NONE;
         obs.transaction(now, step as usize, now, TransactionFact::Started);
         let plan = &self.transactions.plans[step as usize];

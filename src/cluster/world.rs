@@ -1,6 +1,9 @@
 //! The simulated world: everything that exists while a model runs, made from the model.
 
+use crate::cache::Caches;
+use crate::config::Centre;
 use crate::discovery::{Directory, Plan};
+use crate::edition::Editions;
 use crate::errand::Running;
 use crate::event::Event;
 use crate::fault::{self, Fault};
@@ -13,6 +16,7 @@ use crate::peers::{Choice, Peers};
 use crate::place::Location;
 use crate::post::Post;
 use crate::program::Program;
+use crate::queue::Queues;
 use crate::sampler;
 use crate::shared::Shared;
 use crate::slab::{NONE, Slab};
@@ -79,6 +83,10 @@ pub struct World {
     pub(crate) transactions: Transactions,
     pub(crate) groups: Groups,
     pub(crate) directory: Directory,
+    pub(crate) queues: Queues,
+    pub(crate) caches: Caches,
+    pub(crate) editions: Editions,
+    pub(crate) centre: Option<Box<Centre>>,
     /// What guarded instances keep with requests.
     pub(crate) held: HeldRequests,
     /// What the refusal that a policy is about to hear says about coming back.
@@ -131,6 +139,10 @@ impl World {
             .map(|w| Workload::new(w, seed, replication))
             .collect();
         let faults = fault::faults(model, &instances, seed, replication);
+        let editions = Editions::new(model, &program, instances.len());
+        let centre = Centre::new(model, instances.len(), seed, replication);
+        let own = model.policies.iter().map(|policy| &policy.config);
+        let policies = own.chain(&program.more_policies).cloned().collect();
         let post = Post::new(
             instances.len() as u32,
             workloads.len() as u32,
@@ -161,6 +173,10 @@ impl World {
             sites: Vec::new(),
             channels: Vec::new(),
             peers: Vec::new(),
+            queues: Queues::default(),
+            caches: Caches::new(&program.caches, model),
+            editions,
+            centre,
             program,
             stores: Stores::default(),
             post,
@@ -182,7 +198,7 @@ impl World {
             rest: Vec::new(),
             taken: Vec::new(),
             siblings: VecDeque::new(),
-            policies: model.policies.iter().map(|p| p.config.clone()).collect(),
+            policies,
             choices: Choice::of(model),
             memories: vec![Memory::default(); model.services.len()],
             edges: Vec::new(),
@@ -513,6 +529,7 @@ fn instances(model: &Model) -> Vec<Instance> {
                 frozen: Vec::new(),
                 slow: 1.0,
                 errors: 0.0,
+                edition: NONE,
                 guard: Guard::new(service),
                 open: service.admission.layers.is_empty() && service.degrade.is_none(),
             });

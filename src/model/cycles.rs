@@ -140,6 +140,18 @@ fn sequence(steps: &[Step], model: &Model, ends: &[Vec<Ends>]) -> Ends {
 fn one(step: &Step, model: &Model, ends: &[Vec<Ends>]) -> Ends {
     match step {
         Step::Compute(_) | Step::Wait(_) | Step::Read(_) => Ends::WELL,
+        // A queue answers, or its producer's time-out does.
+        Step::Publish(_) => Ends {
+            well: true,
+            badly: true,
+        },
+        Step::Cache(cache) => {
+            let miss = sequence(&cache.miss, model, ends);
+            Ends {
+                well: true,
+                badly: miss.badly,
+            }
+        }
         Step::Write { if_unchanged, .. } => Ends {
             well: true,
             badly: *if_unchanged,
@@ -233,7 +245,9 @@ fn targets_of(steps: &[Step], found: &mut Vec<Target>) {
             | Step::Wait(_)
             | Step::Fail(_)
             | Step::Read(_)
-            | Step::Write { .. } => {}
+            | Step::Write { .. }
+            | Step::Publish(_) => {}
+            Step::Cache(cache) => targets_of(&cache.miss, found),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Faults: what goes wrong, where, and when.
 
+use crate::config::{BadPush, ConfigFault};
 use crate::distribution::Moving;
 use crate::names::{Kind, Names};
 use crate::quantity::{Number, PositiveDuration, PositiveNumber, Ratio};
@@ -35,11 +36,12 @@ record! {
         optional partition: PartitionShape,
         /// A workload's rate is multiplied.
         optional surge: SurgeShape,
+        /// A bad configuration is pushed.
+        optional config: ConfigFault,
     }
     one_of { "at", "mtbf" }
-    one_of { "crash", "pause", "slow", "errors", "latency", "loss", "partition", "surge" }
+    one_of { "crash", "pause", "slow", "errors", "latency", "loss", "partition", "surge", "config" }
     needs { "for" => "at", "mtbf" => "mttr", "mttr" => "mtbf" }
-    later { "config" }
 }
 
 record! {
@@ -162,8 +164,14 @@ record! {
 }
 
 /// Finds the places that faults name; a fault that could not be read is left out.
-pub(crate) fn resolve(faults: List<FaultShape>, names: &Names, cx: &mut Reader<'_>) -> Vec<Fault> {
+/// Those that push a bad configuration are given beside it, too.
+pub(crate) fn resolve(
+    faults: List<FaultShape>,
+    names: &Names,
+    cx: &mut Reader<'_>,
+) -> (Vec<Fault>, Vec<BadPush>) {
     let mut resolved = Vec::with_capacity(faults.0.len());
+    let mut pushes = Vec::new();
     for fault in faults.0 {
         let when = match (fault.at, fault.mtbf, fault.mttr) {
             (Some(at), None, None) => Some(Occurrence::Once {
@@ -251,6 +259,24 @@ pub(crate) fn resolve(faults: List<FaultShape>, names: &Names, cx: &mut Reader<'
                 workload,
                 factor: surge.factor.0,
             })
+        } else if let Some(config) = fault.config {
+            let set = config.value.set;
+            let label = set.label();
+            match when {
+                Some(Occurrence::Once { at, lasts }) => pushes.push(BadPush {
+                    fault: resolved.len(),
+                    at: at.since(Instant::ZERO),
+                    lasts,
+                    set,
+                }),
+                _ => {
+                    cx.problem(config.span, "a bad configuration is pushed once")
+                        .help("give the fault `at` and `for`, rather than `mtbf` and `mttr`");
+                }
+            }
+            // Its number is known when all pushes are.
+            let config = 0;
+            Some(FaultKind::Config { config, label })
         } else {
             None
         };
@@ -258,7 +284,7 @@ pub(crate) fn resolve(faults: List<FaultShape>, names: &Names, cx: &mut Reader<'
             resolved.push(Fault { when, kind });
         }
     }
-    resolved
+    (resolved, pushes)
 }
 
 /// The one place among instance, node, service and zone.

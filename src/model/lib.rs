@@ -5,7 +5,10 @@
 //! or one that is not supported yet, is a mistake. The crate refuses to know what becomes of a
 //! model.
 
+mod changes;
+mod config;
 mod cycles;
+mod deployments;
 mod distribution;
 mod experiment;
 mod faults;

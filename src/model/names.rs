@@ -4,7 +4,7 @@
 use crate::problem::Span;
 use crate::reader::{At, Reader, did_you_mean, listed};
 use crate::tree::shortened;
-use crate::types::{Place, PolicyId, ServiceId, Target};
+use crate::types::{Place, PolicyId, QueueId, ServiceId, Target};
 
 /// The names of a model, in the order of the file; `None` where a section could not be read, so
 /// that nothing can be called unknown.
@@ -16,6 +16,7 @@ pub(crate) struct Names {
     pub(crate) workloads: Option<Vec<String>>,
     pub(crate) policies: Option<Vec<String>>,
     pub(crate) stores: Option<Vec<StoreNames>>,
+    pub(crate) queues: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -158,6 +159,20 @@ impl Names {
             .help(help);
         }
         found
+    }
+
+    /// The queue of this name.
+    pub(crate) fn queue(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<QueueId> {
+        let queues = self.queues.as_ref()?;
+        let known = queues.iter().map(String::as_str);
+        named(word, "queue", known, "the model has no `queues`", cx)
+    }
+
+    /// The store of this name.
+    pub(crate) fn store(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<usize> {
+        let stores = self.stores.as_ref()?;
+        let known = stores.iter().map(|store| store.name.as_str());
+        named(word, "store", known, "the model has no `stores`", cx)
     }
 
     /// The workload of this name.
@@ -332,4 +347,21 @@ fn range(name: &str, count: u32) -> String {
     } else {
         format!("{name}-1 … {name}-{count}")
     }
+}
+
+/// The number of what a word names among `known`; `what` it is, and what is said where there is none.
+fn named<'k>(
+    word: &At<String>,
+    what: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+    none: &str,
+    cx: &mut Reader<'_>,
+) -> Option<usize> {
+    let found = known.clone().position(|name| name == word.value);
+    if found.is_none() {
+        let help = did_you_mean(word, known, "there is", none);
+        let message = format!("there is no {what} `{}`", shortened(word));
+        cx.problem(word.span, message).help(help);
+    }
+    found
 }

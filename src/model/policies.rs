@@ -117,18 +117,14 @@ record! {
 }
 
 /// Turns what was read into policies; names keep their places.
-pub(crate) fn resolve(
-    layers: Named<Layers>,
-    spans: &mut Vec<Distribution>,
-    cx: &mut Reader<'_>,
-) -> Vec<Policy> {
+pub(crate) fn resolve(layers: Named<Layers>, cx: &mut Reader<'_>) -> Vec<Policy> {
     let mut policies = Vec::with_capacity(layers.0.len());
     for (name, layers) in layers.0 {
         let layers = layers.map_or_else(Vec::new, |list| list.0);
         let mut config = PolicyConfig::default();
         let mut hedge = None;
         for At { value, span } in layers {
-            let Some(layer) = resolve_layer(value, spans, cx) else {
+            let Some(layer) = resolve_layer(value, cx) else {
                 continue;
             };
             if matches!(layer, LayerConfig::Hedge(_))
@@ -189,11 +185,7 @@ fn check_sizes(config: &PolicyConfig, at: Place, cx: &mut Reader<'_>) {
     }
 }
 
-fn resolve_layer(
-    layer: Layer,
-    spans: &mut Vec<Distribution>,
-    cx: &mut Reader<'_>,
-) -> Option<LayerConfig> {
+fn resolve_layer(layer: Layer, cx: &mut Reader<'_>) -> Option<LayerConfig> {
     Some(match layer {
         Layer::Fallback(fallback) => {
             let on = fallback
@@ -219,8 +211,14 @@ fn resolve_layer(
         Layer::Timeout(time) => LayerConfig::Timeout(match time.value.0 {
             Distribution::Constant(duration) => Span::Constant(duration),
             distribution => {
-                spans.push(distribution);
-                Span::Sampled((spans.len() - 1) as u32)
+                // The same one again is the same number, so that equal policies are equal.
+                let spans = &mut cx.policy_spans;
+                let known = spans.iter().position(|known| *known == distribution);
+                let number = known.unwrap_or_else(|| {
+                    spans.push(distribution);
+                    spans.len() - 1
+                });
+                Span::Sampled(number as u32)
             }
         }),
         Layer::Custom(custom) => {

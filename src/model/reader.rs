@@ -8,6 +8,7 @@ use crate::Files;
 use crate::problem::{Problem, Span};
 use crate::schema::Defs;
 use crate::tree::{Kind, Node, shortened};
+use crate::types::Distribution;
 use policy::custom::Registry;
 use serde_json::{Value as Json, json};
 use std::ops::Deref;
@@ -35,6 +36,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) depth: u32,
     /// By store: the tables that steps have named so far.
     pub(crate) tables: Vec<Vec<String>>,
+    /// Distributions that policies draw from; a second one of the same kind is the first.
+    pub(crate) policy_spans: Vec<Distribution>,
 }
 
 impl<'a> Reader<'a> {
@@ -46,6 +49,7 @@ impl<'a> Reader<'a> {
             steps: 0,
             depth: 0,
             tables: Vec::new(),
+            policy_spans: Vec::new(),
         }
     }
 

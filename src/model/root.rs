@@ -1,17 +1,20 @@
 //! The whole model: its sections, and the order in which they are brought together.
 
-use crate::cycles;
+use crate::changes;
+use crate::config::{self, ConfigShape};
+use crate::cycles::{self, Calls};
+use crate::deployments::{self, DeploymentShape};
 use crate::faults::{self, FaultShape};
 use crate::names::{Names, ServiceNames};
 use crate::network::{self, NetworkShape, ZoneShape};
 use crate::policies::{self, Layers};
-use crate::reader::{List, Named, Reader, Value};
+use crate::reader::{At, List, Named, Reader, Value};
 use crate::run::{RunShape, SloShape, resolve_run, resolve_slo};
 use crate::services::{self, ServiceShape};
 use crate::shape::record;
 use crate::stores::{self, StoreShape};
-use crate::tree::Node;
-use crate::types::{Model, Slo, Zone};
+use crate::tree::{Kind, Node};
+use crate::types::{FaultKind, Model, Policy, Service, Slo, Zone};
 use crate::workloads::{self, WorkloadShape};
 
 record! {
@@ -36,10 +39,14 @@ record! {
         optional stores: Named<StoreShape>,
         /// Who calls the system from outside.
         needed workloads: Named<WorkloadShape, 1>,
+        /// How configuration changes while the model runs; never when absent.
+        optional config: ConfigShape,
+        /// New versions of services that go out while the model runs.
+        optional deployments: List<DeploymentShape>,
         /// What goes wrong, and when.
         optional faults: List<FaultShape>,
     }
-    later { "queues", "config", "deployments" }
+    later { "queues" }
 }
 
 /// Reads a model from a tree. It is one only if no problem was noted.
@@ -50,34 +57,33 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
         return None;
     }
     let root = Root::read(tree, cx)?;
-    let mut names = gather_names(&root, tree);
-    names.stores = match &root.stores {
-        Some(shapes) => Some(stores::gather(shapes, &names, cx)),
-        None => tree.get("stores").is_none().then(Vec::new),
-    };
+    let names = all_names(&root, tree, cx);
     let run = resolve_run(&root.run, cx);
     let slo = root
         .slo
         .as_ref()
         .map_or_else(Slo::default, |slo| resolve_slo(slo));
     let network = network::resolve(root.network, &names, cx);
-    let mut policy_spans = Vec::new();
-    let policies = root
-        .policies
-        .map_or_else(Named::empty, |policies| policies.value);
-    let policies = policies::resolve(policies, &mut policy_spans, cx);
-    let services = root
-        .services
-        .map_or_else(Named::empty, |services| services.value);
-    let calls = cycles::calls(&services);
-    let services = services::resolve(services, &names, cx);
+    let (policies, services, calls) = changeable(root.policies, root.services, &names, cx);
     let workloads = root
         .workloads
         .map_or_else(Named::empty, |workloads| workloads.value);
     let workloads = workloads::resolve(workloads, &names, cx);
-    let faults = root
-        .faults
-        .map_or_else(Vec::new, |list| faults::resolve(list.value, &names, cx));
+    let (faults, bad_pushes) = root.faults.map_or_else(Default::default, |list| {
+        faults::resolve(list.value, &names, cx)
+    });
+    let config = root.config.map(|config| config.value);
+    let (config, pushes) = config::resolve(config, bad_pushes, &names, cx);
+    let mut faults = faults;
+    for push in config.iter().flat_map(|config| &config.pushes) {
+        if let Some(fault) = push.fault
+            && let FaultKind::Config { config, .. } = &mut faults[fault].kind
+        {
+            *config = push.config;
+        }
+    }
+    let deployments = root.deployments.map_or_else(Vec::new, |list| list.value.0);
+    let (deployments, versions) = deployments::resolve(deployments, &names, cx);
     let zones = names
         .zones
         .into_iter()
@@ -87,26 +93,65 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
     let name = root
         .name
         .map_or_else(|| file_stem.to_owned(), |name| name.value);
-    let model = Model {
-        stores: stores::resolve(
-            names.stores.unwrap_or_default(),
-            std::mem::take(&mut cx.tables),
-        ),
+    let mut model = Model {
+        stores: Vec::new(),
+        queues: Vec::new(),
+        config,
+        deployments,
+        editions: Vec::new(),
         name,
         run,
         slo,
         zones,
         network,
         policies,
-        policy_spans,
+        policy_spans: Vec::new(),
         services,
         workloads,
         faults,
     };
     if cx.problems.is_empty() {
         cycles::check(&model, &calls, cx);
+        changes::editions(tree, &mut model, &pushes, &versions, cx);
     }
+    // Changes may name more of them.
+    model.policy_spans = std::mem::take(&mut cx.policy_spans);
+    let tables = std::mem::take(&mut cx.tables);
+    model.stores = stores::resolve(names.stores.unwrap_or_default(), tables);
     Some(model)
+}
+
+/// What a change of a running model can change, read from the changed tree of a model that was read
+/// before.
+pub(crate) fn read_changed(
+    tree: &Node,
+    cx: &mut Reader<'_>,
+) -> Option<(Vec<Policy>, Vec<Service>, Calls)> {
+    let root = Root::read(tree, cx)?;
+    let names = all_names(&root, tree, cx);
+    Some(changeable(root.policies, root.services, &names, cx))
+}
+
+fn changeable(
+    policies: Option<At<Named<Layers>>>,
+    services: Option<At<Named<ServiceShape, 1>>>,
+    names: &Names,
+    cx: &mut Reader<'_>,
+) -> (Vec<Policy>, Vec<Service>, Calls) {
+    let policies = policies.map_or_else(Named::empty, |policies| policies.value);
+    let policies = policies::resolve(policies, cx);
+    let services = services.map_or_else(Named::empty, |services| services.value);
+    let calls = cycles::calls(&services);
+    (policies, services::resolve(services, names, cx), calls)
+}
+
+fn all_names(root: &Root, tree: &Node, cx: &mut Reader<'_>) -> Names {
+    let mut names = gather_names(root, tree);
+    names.stores = match &root.stores {
+        Some(shapes) => Some(stores::gather(shapes, &names, cx)),
+        None => tree.get("stores").is_none().then(Vec::new),
+    };
+    names
 }
 
 fn gather_names(root: &Root, tree: &Node) -> Names {
@@ -152,5 +197,12 @@ fn gather_names(root: &Root, tree: &Node) -> Names {
         workloads,
         policies,
         stores: None,
+        queues: match tree.get("queues").map(|queues| &queues.kind) {
+            Some(Kind::Map(entries)) => {
+                Some(entries.iter().map(|(key, _)| key.text.clone()).collect())
+            }
+            Some(_) => None,
+            None => Some(Vec::new()),
+        },
     }
 }

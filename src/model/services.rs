@@ -206,6 +206,7 @@ fn resolve_service(
         startup: shape.startup.value,
         discovery: resolve_discovery(&shape.discovery.value, names, cx),
         replication: None,
+        autoscale: None,
         endpoints,
     }
 }

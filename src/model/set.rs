@@ -212,10 +212,10 @@ enum Way {
     Element(usize, Option<usize>),
 }
 
-fn put(root: &mut Node, path: &str, value: Node, at: Span) -> Result<(), Problem> {
+pub(crate) fn put(root: &mut Node, path: &str, value: Node, at: Span) -> Result<(), Problem> {
     let segments: Vec<&str> = path.split('.').collect();
     let mut node = root;
-    let mut start = 0;
+    let mut start = at.start;
     for (index, segment) in segments.iter().enumerate() {
         let here = Span {
             start,

@@ -1,14 +1,16 @@
 //! What a handler does: the steps of an endpoint.
 
 use crate::names::Names;
-use crate::quantity::{Count, Number, Ratio};
+use crate::problem::Span;
+use crate::quantity::{Count, Number, PositiveDuration, Ratio};
 use crate::reader::{At, List, Reader, Value, did_you_mean, listed};
 use crate::schema::Defs;
-use crate::shape::{not_supported, record};
+use crate::shape::record;
 use crate::stores::{check_owner, table};
 use crate::transactions::{self, TransactionStep};
 use crate::tree::{Kind, Node, shortened};
-use crate::types::{Distribution, ServiceId, Step as ModelStep};
+use crate::types::{Cache, CacheContent, Distribution, Keys, ServiceId, Step as ModelStep};
+use clock::Duration;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 
@@ -30,6 +32,8 @@ pub(crate) enum Step {
     Read(ReadStep),
     Write(WriteStep),
     Transaction(Box<TransactionStep>),
+    Publish(PublishStep),
+    Cache(CacheStep),
 }
 
 record! {
@@ -134,7 +138,53 @@ record! {
     }
 }
 
-const WORDS: [&str; 10] = [
+record! {
+    /// Publishes a message; the handler fails when the queue does not take it.
+    PublishStep {
+        /// To which queue.
+        required publish: String,
+    }
+}
+
+record! {
+    /// Looks something up in a cache of the instance.
+    CacheStep {
+        /// What is in it, and what is done when it is not.
+        required cache: CacheShape,
+    }
+}
+
+record! {
+    /// A cache: each instance has one for each such step, empty after a start. Looking takes no time.
+    CacheShape {
+        /// A lookup hits with this probability, whatever it looks for.
+        optional hit_ratio: Ratio,
+        /// A lookup hits when its key is there; the least recently used key leaves first.
+        optional keys: CacheKeys,
+        /// After a start, `hit_ratio` is reached in a straight line over so many lookups.
+        optional warm_after: Count<0, 1_000_000_000>,
+        /// How long a key stays; as long as there is room when absent.
+        optional ttl: PositiveDuration,
+        /// How many keys; unbounded when absent.
+        optional capacity: Count<0, 1_000_000_000>,
+        /// What is done on a miss; when it succeeds, the key is there.
+        default miss: List<Step> = "[]",
+    }
+    one_of { "hit_ratio", "keys" }
+}
+
+record! {
+    /// What is looked up.
+    CacheKeys {
+        /// One of so many keys, drawn for each lookup; the key of the request when absent.
+        optional count: Count<1, 1_000_000_000>,
+        /// The share of the k-th key is proportional to `k^-zipf`; 0: all alike.
+        optional zipf: Number,
+    }
+    needs { "zipf" => "count" }
+}
+
+const WORDS: [&str; 12] = [
     "compute",
     "wait",
     "call",
@@ -144,9 +194,10 @@ const WORDS: [&str; 10] = [
     "fail",
     "read",
     "write",
+    "publish",
+    "cache",
     "transaction",
 ];
-const LATER: [&str; 2] = ["cache", "publish"];
 
 impl Value for Step {
     fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
@@ -155,13 +206,6 @@ impl Value for Step {
                 .help(format!("a step is a map with one of {}", listed(WORDS)));
             return None;
         };
-        if let Some((key, _)) = entries
-            .iter()
-            .find(|(key, _)| LATER.contains(&key.text.as_str()))
-        {
-            not_supported(&key.text, key.span, cx);
-            return None;
-        }
         cx.steps += 1;
         if cx.steps > MAX_STEPS {
             if cx.steps == MAX_STEPS + 1 {
@@ -198,6 +242,8 @@ impl Value for Step {
                 ReadStep::schema(defs),
                 WriteStep::schema(defs),
                 TransactionStep::schema(defs),
+                PublishStep::schema(defs),
+                CacheStep::schema(defs),
             ];
             json!({"description": "One step of a handler.", "oneOf": kinds})
         })
@@ -262,6 +308,8 @@ impl Step {
             Some("read") => ReadStep::read(node, cx).map(Self::Read),
             Some("write") => WriteStep::read(node, cx).map(Self::Write),
             Some("transaction") => Value::read(node, cx).map(Self::Transaction),
+            Some("publish") => PublishStep::read(node, cx).map(Self::Publish),
+            Some("cache") => CacheStep::read(node, cx).map(Self::Cache),
             _ => {
                 match entries.first() {
                     Some((key, _)) => {
@@ -360,6 +408,16 @@ impl Handler<'_> {
                 ModelStep::Transaction(Box::new(transactions::resolve(*step, names, cx)?))
             }
             Step::Read(step) => ModelStep::Read(table(&step.read, names, cx)?),
+            Step::Publish(step) => ModelStep::Publish(names.queue(&step.publish, cx)?),
+            Step::Cache(step) => {
+                let cache = step.cache.value;
+                let content = content(&cache, cx);
+                ModelStep::Cache(Box::new(Cache {
+                    content,
+                    ttl: cache.ttl.map_or(Duration::MAX, |ttl| ttl.0),
+                    miss: self.steps(cache.miss.value, cx),
+                }))
+            }
             Step::Write(step) => {
                 let table = table(&step.write, names, cx)?;
                 check_owner(&step.write, table.store, self.service, names, cx);
@@ -369,6 +427,42 @@ impl Handler<'_> {
                 }
             }
         })
+    }
+}
+
+/// What is in a cache; notes what goes with the other kind.
+fn content(cache: &CacheShape, cx: &mut Reader<'_>) -> CacheContent {
+    let mut refuse = |span: Option<Span>, key: &str, with: &str| {
+        if let Some(span) = span {
+            cx.problem(span, format!("`{key}` goes with `{with}`"));
+        }
+    };
+    match (&cache.hit_ratio, &cache.keys) {
+        (Some(ratio), _) => {
+            refuse(cache.ttl.as_ref().map(|at| at.span), "ttl", "keys");
+            refuse(
+                cache.capacity.as_ref().map(|at| at.span),
+                "capacity",
+                "keys",
+            );
+            CacheContent::HitRatio {
+                ratio: ratio.0,
+                warm_after: cache.warm_after.as_ref().map_or(0, |after| after.0),
+            }
+        }
+        (None, keys) => {
+            let warm = cache.warm_after.as_ref().map(|at| at.span);
+            refuse(warm, "warm_after", "hit_ratio");
+            CacheContent::Keys {
+                drawn: keys.as_ref().and_then(|keys| {
+                    Some(Keys {
+                        count: keys.count.as_ref()?.0,
+                        zipf: keys.zipf.as_ref().map_or(0.0, |zipf| zipf.0),
+                    })
+                }),
+                capacity: cache.capacity.as_ref().map(|capacity| capacity.0),
+            }
+        }
     }
 }
 
@@ -407,6 +501,8 @@ fn check_unchanged<'s>(steps: &'s [Step], read: &mut BTreeSet<&'s str>, cx: &mut
                     check_unchanged(&branch.0, read, cx);
                 }
             }
+            // Whether it is looked for is not known: what a miss reads may have been read.
+            Step::Cache(step) => check_unchanged(&step.cache.miss.0, read, cx),
             Step::Repeat(step) => {
                 reads(&step.repeat.steps.0, read);
                 check_unchanged(&step.repeat.steps.0, read, cx);
@@ -426,6 +522,7 @@ fn reads<'s>(steps: &'s [Step], found: &mut BTreeSet<&'s str>) {
             Step::Parallel(step) => step.parallel.0.iter().for_each(|b| reads(&b.0, found)),
             Step::Choose(step) => step.choose.0.iter().for_each(|a| reads(&a.steps.0, found)),
             Step::Repeat(step) => reads(&step.repeat.steps.0, found),
+            Step::Cache(step) => reads(&step.cache.miss.0, found),
             _ => {}
         }
     }
@@ -444,7 +541,13 @@ pub(crate) fn calls<'s>(steps: &'s [Step], found: &mut Vec<&'s At<String>>) {
             Step::Choose(step) => step.choose.0.iter().for_each(|a| calls(&a.steps.0, found)),
             Step::Repeat(step) => calls(&step.repeat.steps.0, found),
             Step::Transaction(step) => found.extend(step.targets()),
-            Step::Compute(_) | Step::Wait(_) | Step::Fail(_) | Step::Read(_) | Step::Write(_) => {}
+            Step::Cache(step) => calls(&step.cache.miss.0, found),
+            Step::Compute(_)
+            | Step::Wait(_)
+            | Step::Fail(_)
+            | Step::Read(_)
+            | Step::Write(_)
+            | Step::Publish(_) => {}
         }
     }
 }

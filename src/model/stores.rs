@@ -4,7 +4,8 @@ use crate::names::{Names, StoreNames};
 use crate::reader::{At, Named, Reader, did_you_mean, is_name};
 use crate::shape::record;
 use crate::tree::shortened;
-use crate::types::{ServiceId, Store, Table};
+use crate::types::{Distribution, ServiceId, Store, Table};
+use clock::Duration;
 
 /// How many tables a model may have.
 const MOST_TABLES: usize = 10_000;
@@ -42,6 +43,9 @@ pub(crate) fn resolve(names: Vec<StoreNames>, tables: Vec<Vec<String>>) -> Vec<S
             name: store.name,
             owner: store.owner?,
             tables,
+            replicas: 0,
+            lag: Distribution::Constant(Duration::ZERO),
+            snapshot: None,
         })
     };
     names.into_iter().filter_map(store).collect()

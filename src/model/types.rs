@@ -3,11 +3,19 @@
 //! Whoever holds a [`Model`] need not doubt it: every index is in range, every number in the range
 //! that its field states. Only `check` makes one.
 
+mod deployments;
 mod discovery;
+mod editions;
+mod queues;
 mod replication;
 mod transactions;
 
+pub use deployments::{
+    Autoscale, Deployment, Detector, Rollback, RollbackMode, ScaleMetric, Strategy, Verify,
+};
 pub use discovery::{Discovery, Gossip, HealthCheck, Lease};
+pub use editions::{ConfigCentre, Edition, EditionId, Propagation, Push};
+pub use queues::{MessageQueue, Producer, QueueId, Redelivery, Sharing, WhenFull};
 pub use replication::{FailoverBuffer, Reads, Replication, ReplicationProtocol};
 pub use transactions::{
     OnConflict, Participant, Transaction, TransactionKeys, TransactionProtocol,
@@ -46,6 +54,15 @@ pub struct Model {
     pub services: Vec<Service>,
     /// In the order of the file.
     pub stores: Vec<Store>,
+    /// In the order of the file.
+    pub queues: Vec<MessageQueue>,
+    /// How configuration changes; `None`: never.
+    pub config: Option<ConfigCentre>,
+    /// In the order of their times.
+    pub deployments: Vec<Deployment>,
+    /// Of each service that a deployment or a change of configuration concerns: one for each version
+    /// and configuration but the model's own.
+    pub editions: Vec<Edition>,
     /// In the order of the file.
     pub workloads: Vec<Workload>,
     /// In the order of the file.
@@ -299,6 +316,8 @@ pub struct Service {
     pub discovery: Discovery,
     /// How the instances keep one log; `None`: they have nothing in common.
     pub replication: Option<Replication>,
+    /// How many of the instances serve; `None`: all, always. `instances` is how many serve at first.
+    pub autoscale: Option<Autoscale>,
     /// At least one.
     pub endpoints: Vec<Endpoint>,
 }
@@ -404,6 +423,41 @@ pub enum Step {
     },
     /// Several services commit or abort as one.
     Transaction(Box<Transaction>),
+    /// Publishes a message; the handler fails when the queue does not take it.
+    Publish(QueueId),
+    /// Looks something up; what is not there is made by the steps of a miss.
+    Cache(Box<Cache>),
+}
+
+/// A cache that each instance holds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Cache {
+    /// What is in it.
+    pub content: CacheContent,
+    /// How long an entry lives; [`Duration::MAX`]: for ever.
+    pub ttl: Duration,
+    /// What a miss takes; the entry is there when they have succeeded.
+    pub miss: Vec<Step>,
+}
+
+/// What is in a cache.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum CacheContent {
+    /// A lookup hits with this probability, whatever it looks for.
+    HitRatio {
+        /// 0..=1.
+        ratio: f64,
+        /// After a start, the probability rises in a straight line over so many lookups; 0: it is there
+        /// at once.
+        warm_after: u32,
+    },
+    /// Entries by key, the least recently used leaving first; an instance starts without any.
+    Keys {
+        /// What is looked up; `None`: the key of the request.
+        drawn: Option<Keys>,
+        /// How many entries; `None`: unbounded.
+        capacity: Option<u32>,
+    },
 }
 
 /// A table of a store, by number.
@@ -425,6 +479,13 @@ pub struct Store {
     /// The tables that steps name, in the order in which they are first named. Each holds one
     /// record for each key of the request (one record where the workload has no keys).
     pub tables: Vec<String>,
+    /// Copies that other services read from; 0: everyone reads at the owner's.
+    pub replicas: u32,
+    /// How long a write takes to reach a copy, drawn for each write and copy.
+    pub lag: Distribution,
+    /// Between two snapshots, from which (and from the log since) a rollback restores; `None`: the log
+    /// alone, from the beginning.
+    pub snapshot: Option<Duration>,
 }
 
 /// Who calls the system from outside.
@@ -596,6 +657,13 @@ pub enum FaultKind {
     Partition {
         /// At least two.
         groups: Vec<Vec<Place>>,
+    },
+    /// A bad configuration is pushed, and taken back when the fault is over.
+    Config {
+        /// The configuration of the push.
+        config: u32,
+        /// What it says, for people.
+        label: String,
     },
     /// A workload's rate is multiplied (closed workloads: thinking is divided).
     Surge {

@@ -41,6 +41,7 @@ pub(crate) fn label(model: &Model, fault: &Fault) -> String {
                 groups.iter().map(group).collect::<Vec<_>>().join(" | ")
             )
         }
+        FaultKind::Config { label, .. } => format!("config {label}"),
         FaultKind::Surge { workload, factor } => {
             format!("{} surge x{factor}", model.workloads[*workload].name)
         }

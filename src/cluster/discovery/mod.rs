@@ -118,7 +118,7 @@ impl Directory {
     fn life(&self, party: Party) -> u32 {
         match party {
             Party::Instance(id) => self.lives[id as usize],
-            Party::Clients(_) => 0,
+            Party::Clients(_) | Party::Nobody => 0,
         }
     }
 

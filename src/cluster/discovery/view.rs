@@ -104,7 +104,7 @@ impl World {
             if view.service == service {
                 let is_there = match view.party {
                     Party::Instance(id) => self.instances[id as usize].is_up(),
-                    Party::Clients(_) => true,
+                    Party::Clients(_) | Party::Nobody => true,
                 };
                 view.overlooked[local] = view.known[local] && is_there;
             }

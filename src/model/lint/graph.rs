@@ -2,7 +2,8 @@
 //! every rule computes on. It refuses to know what is wrong with any of it.
 
 use crate::types::{
-    Distribution, Model, Source, Step, Target, Threading, Transaction, TransactionProtocol,
+    CacheContent, Distribution, Model, Source, Step, Target, Threading, Transaction,
+    TransactionProtocol,
 };
 use policy::config::{LayerConfig, Span};
 use std::ops::Range;
@@ -289,7 +290,16 @@ impl<'m> Graph<'m> {
             Step::Fail(ratio) => Part::Fail(*ratio),
             Step::Transaction(transaction) => self.transaction(transaction, path),
             // They take no time, and a lost write is seldom.
-            Step::Read(_) | Step::Write { .. } => Part::Fail(0.0),
+            Step::Read(_) | Step::Write { .. } | Step::Publish(_) => Part::Fail(0.0),
+            Step::Cache(cache) => {
+                let hits = match cache.content {
+                    CacheContent::HitRatio { ratio, .. } => ratio,
+                    // What is there depends on what was asked for before.
+                    CacheContent::Keys { .. } => 0.0,
+                };
+                let miss = self.parts(&cache.miss, &format!("{path}.cache.miss"));
+                Part::Choose(vec![(hits, Vec::new()), (1.0 - hits, miss)])
+            }
         }
     }
 

@@ -4,6 +4,8 @@
 mod abandoned;
 mod admission;
 mod balance;
+mod caches;
+mod changes;
 mod conditions;
 mod crash;
 mod degrade;

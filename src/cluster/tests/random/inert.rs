@@ -76,7 +76,9 @@ fn guard(steps: &mut [Step], bare: PolicyId) {
             | Step::Fail(_)
             | Step::Read(_)
             | Step::Write { .. }
+            | Step::Publish(_)
             | Step::Transaction(_) => {}
+            Step::Cache(cache) => guard(&mut cache.miss, bare),
         }
     }
 }

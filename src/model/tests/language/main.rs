@@ -2,6 +2,7 @@
 
 mod admission;
 mod breakers;
+mod changes;
 mod custom;
 mod distributions;
 mod limits;
@@ -347,6 +348,7 @@ fn what_is_absent_has_its_default() {
             startup: Distribution::Constant(Duration::ZERO),
             discovery: Discovery::Static,
             replication: None,
+            autoscale: None,
             endpoints: vec![Endpoint {
                 name: "e".to_owned(),
                 steps: vec![]

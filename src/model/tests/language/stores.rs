@@ -1,7 +1,7 @@
 //! Stores, the steps that read and write them, optional calls, and the keys of workloads.
 
-use crate::{around_source, around_steps, complaint, model};
-use stormglass_model::{Keys, Step, Store, Table};
+use crate::{around_source, around_steps, complaint, model, ms};
+use stormglass_model::{Distribution, Keys, Step, Store, Table};
 
 /// A model with the stores `stock` of `s` and `ledger` of `t`, around an endpoint of `s`.
 fn around(steps: &str) -> String {
@@ -36,6 +36,9 @@ fn tables_are_numbered_as_they_are_named() {
         name: name.to_owned(),
         owner,
         tables: tables.iter().map(|table| (*table).to_owned()).collect(),
+        replicas: 0,
+        lag: Distribution::Constant(ms(0)),
+        snapshot: None,
     };
     assert_eq!(
         model.stores,
