@@ -167,8 +167,8 @@ record! {
         optional ttl: PositiveDuration,
         /// How many keys; unbounded when absent.
         optional capacity: Count<0, 1_000_000_000>,
-        /// What is done on a miss; when it succeeds, the key is there.
-        default miss: List<Step> = "[]",
+        /// What is done on a miss, nothing when absent; when it succeeds, the key is there.
+        optional miss: List<Step>,
     }
     one_of { "hit_ratio", "keys" }
 }
@@ -415,7 +415,9 @@ impl Handler<'_> {
                 ModelStep::Cache(Box::new(Cache {
                     content,
                     ttl: cache.ttl.map_or(Duration::MAX, |ttl| ttl.0),
-                    miss: self.steps(cache.miss.value, cx),
+                    miss: cache
+                        .miss
+                        .map_or_else(Vec::new, |miss| self.steps(miss.value, cx)),
                 }))
             }
             Step::Write(step) => {
@@ -427,6 +429,12 @@ impl Handler<'_> {
                 }
             }
         })
+    }
+}
+
+impl CacheStep {
+    fn miss(&self) -> &[Step] {
+        self.cache.miss.as_ref().map_or(&[], |miss| &miss.0)
     }
 }
 
@@ -502,7 +510,7 @@ fn check_unchanged<'s>(steps: &'s [Step], read: &mut BTreeSet<&'s str>, cx: &mut
                 }
             }
             // Whether it is looked for is not known: what a miss reads may have been read.
-            Step::Cache(step) => check_unchanged(&step.cache.miss.0, read, cx),
+            Step::Cache(step) => check_unchanged(step.miss(), read, cx),
             Step::Repeat(step) => {
                 reads(&step.repeat.steps.0, read);
                 check_unchanged(&step.repeat.steps.0, read, cx);
@@ -522,7 +530,7 @@ fn reads<'s>(steps: &'s [Step], found: &mut BTreeSet<&'s str>) {
             Step::Parallel(step) => step.parallel.0.iter().for_each(|b| reads(&b.0, found)),
             Step::Choose(step) => step.choose.0.iter().for_each(|a| reads(&a.steps.0, found)),
             Step::Repeat(step) => reads(&step.repeat.steps.0, found),
-            Step::Cache(step) => reads(&step.cache.miss.0, found),
+            Step::Cache(step) => reads(step.miss(), found),
             _ => {}
         }
     }
@@ -541,7 +549,7 @@ pub(crate) fn calls<'s>(steps: &'s [Step], found: &mut Vec<&'s At<String>>) {
             Step::Choose(step) => step.choose.0.iter().for_each(|a| calls(&a.steps.0, found)),
             Step::Repeat(step) => calls(&step.repeat.steps.0, found),
             Step::Transaction(step) => found.extend(step.targets()),
-            Step::Cache(step) => calls(&step.cache.miss.0, found),
+            Step::Cache(step) => calls(step.miss(), found),
             Step::Compute(_)
             | Step::Wait(_)
             | Step::Fail(_)

@@ -191,6 +191,8 @@ fn it_names_every_section_and_describes_every_key() {
         .expect("properties");
     let names: Vec<_> = sections.keys().map(String::as_str).collect();
     let all = [
+        "config",
+        "deployments",
         "faults",
         "name",
         "network",
