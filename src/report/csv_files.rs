@@ -4,6 +4,8 @@
 //! `summary.csv`: `scope,name,metric,mean,low,high,unit`, with scope `workload`, `service` or
 //! `call`. Counts are sums over replications and have no interval.
 //!
+//! `transactions.csv`: the same columns, with scope `transaction`; only where the model has any.
+//!
 //! `timeseries.csv`: `time_s,scope,name,rate,goodput,degraded,failed_KIND…,p50_ms,p99_ms,
 //! queue_length,utilization,breakers_open`, where `time_s` is the start of the window and rates
 //! are per second. For a service, `rate` counts arrivals, `goodput` answers, and
@@ -22,12 +24,7 @@ const KINDS: [&str; 5] = ["timeout", "rejected", "unavailable", "error", "aborte
 /// # Errors
 /// When the table cannot be formed, which is a defect of this crate.
 pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
-    let mut table = Summary {
-        writer: csv::Writer::from_writer(Vec::new()),
-    };
-    table
-        .writer
-        .write_record(["scope", "name", "metric", "mean", "low", "high", "unit"])?;
+    let mut table = Summary::new()?;
     for (name, w) in &record.workloads {
         let mut subject = table.subject("workload", name);
         subject.count("issued", w.issued)?;
@@ -73,6 +70,41 @@ pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
         subject.count("degraded", c.degraded)?;
         subject.count("in_flight", c.in_flight)?;
         subject.failures(&c.failed)?;
+    }
+    finish(table.writer)
+}
+
+/// `transactions.csv`.
+///
+/// # Errors
+/// When the table cannot be formed, which is a defect of this crate.
+pub fn transactions(record: &RunRecord) -> Result<Vec<u8>, Error> {
+    let mut table = Summary::new()?;
+    for (name, t) in &record.transactions {
+        let mut subject = table.subject("transaction", name);
+        subject.count("started", t.started)?;
+        subject.count("committed", t.committed)?;
+        subject.count("aborted", t.aborted)?;
+        subject.count("lost", t.lost)?;
+        subject.count("in_flight", t.in_flight)?;
+        subject.figure("commit_rate", &t.commit_rate, "ratio")?;
+        for (metric, estimate) in quantiles(&t.latency_ms) {
+            subject.figure(metric, estimate, "ms")?;
+        }
+        subject.count("in_doubt", t.in_doubt)?;
+        subject.figure("in_doubt.mean", &t.in_doubt_ms.mean, "ms")?;
+        subject.figure("in_doubt.p99", &t.in_doubt_ms.p99, "ms")?;
+        subject.figure("in_doubt.max", &t.in_doubt_ms.max, "ms")?;
+        subject.figure("lock.mean", &t.lock_ms.mean, "ms")?;
+        subject.figure("lock.p99", &t.lock_ms.p99, "ms")?;
+        subject.count("messages", t.messages)?;
+        subject.count("forced_writes", t.forced_writes)?;
+        if let Some(compensations) = t.compensations {
+            subject.count("compensations", compensations)?;
+        }
+        if let Some(anomalies) = t.anomalies {
+            subject.count("anomalies", anomalies)?;
+        }
     }
     finish(table.writer)
 }
@@ -152,6 +184,12 @@ struct Summary {
 }
 
 impl Summary {
+    fn new() -> Result<Self, Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(["scope", "name", "metric", "mean", "low", "high", "unit"])?;
+        Ok(Self { writer })
+    }
+
     fn subject<'a>(&'a mut self, scope: &'static str, name: &'a str) -> Subject<'a> {
         Subject {
             writer: &mut self.writer,
@@ -289,6 +327,20 @@ mod tests {
             find("call", "gateway->order.create", "amplification"),
             "1.12,,,ratio"
         );
+    }
+
+    #[test]
+    fn transactions_have_a_table_of_their_own() {
+        let rows = rows(&transactions(&checkout()).unwrap());
+        assert_eq!(rows[0].join(","), "scope,name,metric,mean,low,high,unit");
+        let find = |metric: &str| {
+            let wanted = ["transaction", "order.create", metric];
+            let row = rows.iter().find(|row| row[..3] == wanted);
+            row.unwrap()[3..].join(",")
+        };
+        assert_eq!(find("aborted"), "150,,,count");
+        assert_eq!(find("in_doubt.max"), "9000,8000,10000,ms");
+        assert_eq!(find("compensations"), "12,,,count");
     }
 
     #[test]

@@ -130,6 +130,33 @@ fn call(calls: u64, attempts: u64, timeouts: u64) -> CallRecord {
     }
 }
 
+fn transaction() -> TransactionRecord {
+    TransactionRecord {
+        protocol: "saga",
+        started: 91_200,
+        committed: 91_000,
+        aborted: 150,
+        lost: 30,
+        in_flight: 20,
+        commit_rate: within(0.9983, 0.0002),
+        latency_ms: latency(31.0, 190.0),
+        in_doubt: 3,
+        in_doubt_ms: InDoubtRecord {
+            mean: within(6.0, 0.5),
+            p99: within(1200.0, 90.0),
+            max: within(9000.0, 1000.0),
+        },
+        lock_ms: LockRecord {
+            mean: within(24.0, 1.0),
+            p99: within(1300.0, 80.0),
+        },
+        messages: 730_112,
+        forced_writes: 455_000,
+        compensations: Some(12),
+        anomalies: Some(2),
+    }
+}
+
 fn fault(label: &str, from_s: f64, to_s: f64) -> FaultSpan {
     FaultSpan {
         label: label.into(),
@@ -190,6 +217,7 @@ pub(crate) fn checkout() -> RunRecord {
                 call(1_000_000, 1_090_000, 0),
             ),
         ]),
+        transactions: BTreeMap::from([("order.create".into(), transaction())]),
         metrics: BTreeMap::new(),
         violations: Vec::new(),
         series: Series {
@@ -259,6 +287,7 @@ pub(crate) fn empty() -> RunRecord {
         workloads: BTreeMap::new(),
         services: BTreeMap::new(),
         calls: BTreeMap::new(),
+        transactions: BTreeMap::new(),
         series: Series::default(),
         ..checkout()
     }

@@ -65,6 +65,12 @@ pub fn files(record: &RunRecord) -> Result<Vec<File>, Error> {
             bytes: csv_files::timeseries(record)?,
         },
     ];
+    if !record.transactions.is_empty() {
+        files.push(File {
+            name: "transactions.csv".into(),
+            bytes: csv_files::transactions(record)?,
+        });
+    }
     for chart in chart::all(record)? {
         files.push(File {
             name: format!("{}.svg", chart.name),

@@ -3,6 +3,7 @@
 
 mod overtime;
 mod replay;
+mod transactions;
 mod verdict;
 
 use crate::style::{Ink, Style};
@@ -20,7 +21,7 @@ const MOST_CALLS: usize = 12;
 /// More broken invariants than this are only counted.
 const MOST_VIOLATIONS: usize = 5;
 
-/// The page: verdict, workloads, time, services, troubled calls, and what was run.
+/// The page: verdict, workloads, time, services, transactions, troubled calls, and what was run.
 pub fn page(record: &RunRecord, style: &Style) -> String {
     let mut out = String::new();
     verdict::write(record, style, &mut out);
@@ -36,6 +37,7 @@ pub fn page(record: &RunRecord, style: &Style) -> String {
         heading("Services", style, &mut out);
         services(&record.services, style, &mut out);
     }
+    transactions::write(&record.transactions, style, &mut out);
     calls(&record.calls, style, &mut out);
     heading("Run", style, &mut out);
     facts(record, style, &mut out);

@@ -12,6 +12,7 @@ use crate::record::{
 use crate::recorder::EdgeMeasured;
 use crate::windows::ServiceTotals;
 use clock::Duration;
+use cluster::TransactionStep;
 use model::{LatencyQuantile, Model};
 use policy::Outcome;
 use stats::{Interval, Summary};
@@ -25,6 +26,8 @@ pub(crate) struct Combined<'a> {
     pub(crate) model: &'a Model,
     /// `caller->service.endpoint`, by edge.
     pub(crate) edges: &'a [String],
+    /// By number of the step.
+    pub(crate) transactions: &'a [TransactionStep],
     pub(crate) replications: &'a [Figures],
     pub(crate) pooled: &'a Pooled,
     pub(crate) window: Duration,
@@ -41,9 +44,6 @@ impl Combined<'_> {
 
     fn workload(&self, w: usize) -> WorkloadRecord {
         let call = self.call(w);
-        let latency = |figure: fn(&LatencyFigures) -> f64| {
-            self.estimate(Range::NotNegative, |r| r.latencies[w].as_ref().map(figure))
-        };
         WorkloadRecord {
             issued: call.calls,
             succeeded: call.succeeded,
@@ -54,15 +54,26 @@ impl Combined<'_> {
             throughput: self.estimate(Range::NotNegative, |r| {
                 per(r.edges[w].succeeded() as f64, r.seconds)
             }),
-            latency_ms: LatencyRecord {
-                mean: latency(|l| l.mean),
-                p50: latency(|l| l.quantiles[0]),
-                p90: latency(|l| l.quantiles[1]),
-                p95: latency(|l| l.quantiles[2]),
-                p99: latency(|l| l.quantiles[3]),
-                p99_9: latency(|l| l.quantiles[4]),
-                max: latency(|l| l.max),
-            },
+            latency_ms: self.latency_record(|r| r.latencies[w]),
+        }
+    }
+
+    /// The estimates of latencies that each replication may have.
+    pub(crate) fn latency_record(
+        &self,
+        of: impl Fn(&Figures) -> Option<LatencyFigures>,
+    ) -> LatencyRecord {
+        let latency = |figure: fn(LatencyFigures) -> f64| {
+            self.estimate(Range::NotNegative, |r| of(r).map(figure))
+        };
+        LatencyRecord {
+            mean: latency(|l| l.mean),
+            p50: latency(|l| l.quantiles[0]),
+            p90: latency(|l| l.quantiles[1]),
+            p95: latency(|l| l.quantiles[2]),
+            p99: latency(|l| l.quantiles[3]),
+            p99_9: latency(|l| l.quantiles[4]),
+            max: latency(|l| l.max),
         }
     }
 
@@ -145,7 +156,11 @@ impl Combined<'_> {
     }
 
     /// Over the replications that have the figure.
-    fn estimate(&self, range: Range, figure: impl Fn(&Figures) -> Option<f64>) -> Estimate {
+    pub(crate) fn estimate(
+        &self,
+        range: Range,
+        figure: impl Fn(&Figures) -> Option<f64>,
+    ) -> Estimate {
         estimate(range, self.replications.iter().filter_map(figure))
     }
 
@@ -189,7 +204,7 @@ impl Combined<'_> {
 
 /// Where a figure can lie at all; an interval is cut to it.
 #[derive(Clone, Copy)]
-enum Range {
+pub(crate) enum Range {
     NotNegative,
     Ratio,
 }

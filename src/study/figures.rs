@@ -3,6 +3,7 @@
 //! It refuses to know names and other replications.
 
 use crate::recorder::{EdgeMeasured, Measured, ServiceMeasured};
+use crate::transactions::{TransactionFacts, TransactionFigures};
 use crate::windows::{ServiceTotals, Windows};
 use clock::Instant;
 use model::LatencyQuantile;
@@ -38,6 +39,8 @@ pub(crate) struct Figures {
     /// By workload.
     pub(crate) latencies: Vec<Option<LatencyFigures>>,
     pub(crate) services: Vec<ServiceFigures>,
+    /// By step.
+    pub(crate) transactions: Vec<TransactionFigures>,
     pub(crate) faults: Vec<(usize, Instant, Instant)>,
 }
 
@@ -66,6 +69,11 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
         edges: measured.edges,
         latencies: measured.latencies.iter().map(LatencyFigures::of).collect(),
         services: measured.services.iter().map(ServiceFigures::of).collect(),
+        transactions: measured
+            .transactions
+            .iter()
+            .map(TransactionFacts::figures)
+            .collect(),
         faults: measured.faults,
     };
     (
@@ -78,7 +86,7 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
 }
 
 impl LatencyFigures {
-    fn of(histogram: &Histogram) -> Option<Self> {
+    pub(crate) fn of(histogram: &Histogram) -> Option<Self> {
         let quantiles =
             histogram.quantiles(LatencyQuantile::ALL.map(LatencyQuantile::probability))?;
         Some(Self {

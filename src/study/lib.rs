@@ -25,6 +25,7 @@ mod stopwatch;
 pub mod sweep;
 #[cfg(test)]
 mod testing;
+mod transactions;
 mod trial;
 mod windows;
 

@@ -4,6 +4,8 @@
 //! One replication gives one value of each; it refuses to know how values become estimates.
 
 use crate::figures::{Figures, per};
+use crate::transactions::TransactionMetric;
+use cluster::TransactionStep;
 use model::{LatencyQuantile, Model, Scheduling};
 use policy::Outcome;
 use schemars::JsonSchema;
@@ -89,12 +91,17 @@ enum Of {
     WaitP99(usize),
     Amplification(usize),
     CallFailures(usize),
+    Transaction(usize, TransactionMetric),
 }
 
 impl Metric {
-    /// All figures of a model: workloads, then services, then calls, each in the order of the file.
-    /// `edges` are named `caller->service.endpoint`, those of workloads first.
-    pub(crate) fn all(model: &Model, edges: &[String]) -> Vec<Self> {
+    /// All figures of a model: workloads, then services, calls and transactions, each in the order of
+    /// the file. `edges` are named `caller->service.endpoint`, those of workloads first.
+    pub(crate) fn all(
+        model: &Model,
+        edges: &[String],
+        transactions: &[TransactionStep],
+    ) -> Vec<Self> {
         use Better::{Less, More, Neither};
         use Unit::{Count, Milliseconds, PerSecond, Ratio};
         let mut all = Vec::new();
@@ -153,6 +160,12 @@ impl Metric {
             add(name("amplification"), Count, Less, Of::Amplification(e));
             add(name("failed"), Ratio, Less, Of::CallFailures(e));
         }
+        for (t, step) in transactions.iter().enumerate() {
+            for (what, unit, better, metric) in TransactionMetric::all() {
+                let name = format!("transactions.{}.{what}", step.name);
+                add(name, unit, better, Of::Transaction(t, metric));
+            }
+        }
         all
     }
 
@@ -185,6 +198,7 @@ impl Metric {
                 per(edge.attempts as f64, edge.calls as f64)
             }
             Of::CallFailures(e) => per(ended(e) - figures.edges[e].succeeded() as f64, ended(e)),
+            Of::Transaction(t, metric) => metric.value(&figures.transactions[t]),
         }
     }
 
@@ -205,7 +219,7 @@ pub(crate) fn busy_at_once(model: &Model, s: usize) -> f64 {
 }
 
 /// The position of the metric that is meant by a word: its name, also with `workloads.` before a
-/// workload's and `latency_ms` for `latency`.
+/// workload's, and with the `_ms` of results behind what is a time.
 pub fn find_metric(metrics: &[Metric], word: &str) -> Option<usize> {
     let word = plain_name(word);
     metrics.iter().position(|metric| metric.name == word)
@@ -213,6 +227,9 @@ pub fn find_metric(metrics: &[Metric], word: &str) -> Option<usize> {
 
 /// The name of a metric that is meant by a word.
 pub(crate) fn plain_name(word: &str) -> String {
-    let word = word.strip_prefix("workloads.").unwrap_or(word);
-    word.replace(".latency_ms.", ".latency.")
+    let mut word = word.strip_prefix("workloads.").unwrap_or(word).to_owned();
+    for time in ["latency", "in_doubt", "lock"] {
+        word = word.replace(&format!(".{time}_ms."), &format!(".{time}."));
+    }
+    word
 }

@@ -66,6 +66,10 @@ pub struct RunRecord {
     pub services: BTreeMap<String, ServiceRecord>,
     /// By `caller->service.endpoint`.
     pub calls: BTreeMap<String, CallRecord>,
+    /// By `service.endpoint` of the handler that runs them (`service.endpoint#2` from its second
+    /// step on); absent where the model has none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub transactions: BTreeMap<String, TransactionRecord>,
     /// Every figure under the name that experiments and comparisons use, such as
     /// `shoppers.latency.p99`: the mean over replications of its value in each.
     pub metrics: BTreeMap<String, Estimate>,
@@ -195,6 +199,64 @@ pub struct CallRecord {
     pub in_flight: u64,
     /// By kind; kinds that did not occur are absent.
     pub failed: BTreeMap<&'static str, u64>,
+}
+
+/// The transactions of one step, begun after warm-up; counts are sums over replications.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct TransactionRecord {
+    /// As the model writes it.
+    pub protocol: &'static str,
+    /// Whose step was reached.
+    pub started: u64,
+    /// Whose step learned that they committed.
+    pub committed: u64,
+    /// Whose step learned that they aborted.
+    pub aborted: u64,
+    /// Whose handler was lost with its instance before it learned how they ended.
+    pub lost: u64,
+    /// Whose step had not learned it when the run ended.
+    pub in_flight: u64,
+    /// Committed ÷ (committed + aborted).
+    pub commit_rate: Estimate,
+    /// Of committed ones: from the step's beginning until it knew.
+    pub latency_ms: LatencyRecord,
+    /// Participants that had voted for a transaction and had not learned how it ended when the run
+    /// did.
+    pub in_doubt: u64,
+    /// Of participants that learned it: from their vote on.
+    pub in_doubt_ms: InDoubtRecord,
+    /// How long participants held their keys.
+    pub lock_ms: LockRecord,
+    /// Messages sent for them, acknowledgements and inquiries included, lost or not.
+    pub messages: u64,
+    /// Records forced to logs for them.
+    pub forced_writes: u64,
+    /// Done work that was undone; absent where the protocol does none before the outcome is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compensations: Option<u64>,
+    /// How often somebody saw, or changed, what was not decided; absent likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anomalies: Option<u64>,
+}
+
+/// How long participants were in doubt.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct InDoubtRecord {
+    /// Over participants.
+    pub mean: Estimate,
+    /// 99 %.
+    pub p99: Estimate,
+    /// The longest.
+    pub max: Estimate,
+}
+
+/// How long keys were held.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct LockRecord {
+    /// Over participants that held any.
+    pub mean: Estimate,
+    /// 99 %.
+    pub p99: Estimate,
 }
 
 /// A broken invariant, with what is needed to see it again.

@@ -11,9 +11,10 @@
 use crate::fault_log::FaultLog;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::transactions::TransactionFacts;
 use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
-use cluster::{EdgeId, Observer, Tick};
+use cluster::{EdgeId, Observer, Tick, TransactionFact};
 use policy::Outcome;
 use stats::{Gauge, Histogram};
 
@@ -25,6 +26,8 @@ pub(crate) struct Recorder<'a> {
     /// The latencies of the first edges, which are those of workloads.
     latencies: Vec<Latency>,
     services: Vec<ServiceFacts>,
+    /// By step: those begun after warm-up.
+    transactions: Vec<TransactionFacts>,
     faults: FaultLog,
     windows: Windows,
     /// When the window in hand began.
@@ -96,6 +99,8 @@ pub(crate) struct Measured {
     pub(crate) time: Duration,
     pub(crate) edges: Vec<EdgeMeasured>,
     pub(crate) services: Vec<ServiceMeasured>,
+    /// By step.
+    pub(crate) transactions: Vec<TransactionFacts>,
     /// By workload: successes of requests issued after warm-up.
     pub(crate) latencies: Vec<Histogram>,
     pub(crate) windows: Windows,
@@ -123,12 +128,11 @@ pub(crate) struct ServiceMeasured {
 }
 
 impl<'a> Recorder<'a> {
-    /// Hears a world of so many workloads and services, and of edges of which those marked have
-    /// circuit breakers.
+    /// Hears a world of so many workloads, services and transaction steps, and of edges of which
+    /// those marked have circuit breakers.
     pub(crate) fn new(
         plan: Plan,
-        workloads: usize,
-        services: usize,
+        [workloads, services, transactions]: [usize; 3],
         edges: &[bool],
         progress: &'a Progress,
     ) -> Self {
@@ -142,6 +146,7 @@ impl<'a> Recorder<'a> {
             edges: vec![EdgeFacts::default(); edges.len()],
             latencies: vec![Latency::default(); workloads],
             services: vec![ServiceFacts::default(); services],
+            transactions: vec![TransactionFacts::default(); transactions],
             faults: FaultLog::default(),
             windows: Windows::new(plan.windows(), workloads, services, breakers),
             window_start: Instant::ZERO,
@@ -192,6 +197,7 @@ impl<'a> Recorder<'a> {
             time: end.since(self.plan.warmup_end),
             edges: edges.collect(),
             services: services.collect(),
+            transactions: self.transactions,
             latencies: self
                 .latencies
                 .into_iter()
@@ -379,6 +385,12 @@ impl Observer for Recorder<'_> {
             now.as_nanos(),
             gauge.level() + u64::from(after.0) - u64::from(before.0),
         );
+    }
+
+    fn transaction(&mut self, now: Instant, step: usize, started: Instant, fact: TransactionFact) {
+        if started >= self.plan.warmup_end {
+            self.transactions[step].hear(now, started, fact);
+        }
     }
 
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {

@@ -14,7 +14,7 @@ use crate::record::{Estimate, RunRecord, Violation};
 use crate::recorder::Recorder;
 use crate::stopwatch::Stopwatch;
 use clock::Instant;
-use cluster::{Ended, Limits, Reason, World};
+use cluster::{Ended, Limits, Reason, TransactionStep, World};
 use model::Model;
 use rayon::prelude::*;
 use stats::Summary;
@@ -87,6 +87,8 @@ pub(crate) struct Study<'a> {
     pub(crate) seed: u64,
     /// `caller->service.endpoint`, by edge; the same in every world of the model.
     edges: OnceLock<Vec<String>>,
+    /// By number of the step; the same in every world, too.
+    transactions: OnceLock<Vec<TransactionStep>>,
 }
 
 /// One replication that has ended.
@@ -108,6 +110,7 @@ impl<'a> Study<'a> {
             progress,
             seed: options.seed.unwrap_or(model.run.seed),
             edges: OnceLock::new(),
+            transactions: OnceLock::new(),
         }
     }
 
@@ -159,9 +162,11 @@ impl<'a> Study<'a> {
         let mut world = World::new(self.model, self.seed, number);
         let edges = self.edge_names(&world);
         let breakers: Vec<bool> = world.edges().iter().map(|edge| edge.has_breaker).collect();
+        let transactions = world.transactions();
+        self.transactions.get_or_init(|| transactions.to_vec());
         let (workloads, services) = (self.model.workloads.len(), self.model.services.len());
-        let mut recorder =
-            Recorder::new(plan.clone(), workloads, services, &breakers, self.progress);
+        let sizes = [workloads, services, transactions.len()];
+        let mut recorder = Recorder::new(plan.clone(), sizes, &breakers, self.progress);
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
         let violations = violations(number, &ended, &world, &recorder, edges);
         let (own, figures) = split(recorder.finish(ended.at));
@@ -204,6 +209,7 @@ impl<'a> Study<'a> {
         let combined = Combined {
             model: self.model,
             edges: self.edges.get().map_or(&[], Vec::as_slice),
+            transactions: self.transactions.get().map_or(&[], Vec::as_slice),
             replications: &figures,
             pooled,
             window: plan.window,
@@ -224,6 +230,7 @@ impl<'a> Study<'a> {
             workloads,
             services: combined.services(),
             calls: combined.calls(),
+            transactions: combined.transactions(),
             metrics: self.metrics(&figures),
             violations,
             series: combined.series(),
@@ -239,7 +246,8 @@ impl Study<'_> {
             let observed: Summary = figures.iter().filter_map(|f| metric.value(f)).collect();
             (metric.name, Estimate::of(&observed, metric.unit))
         };
-        let all = Metric::all(self.model, edges).into_iter();
+        let transactions = self.transactions.get().map_or(&[][..], Vec::as_slice);
+        let all = Metric::all(self.model, edges, transactions).into_iter();
         all.map(estimate_of).collect()
     }
 }

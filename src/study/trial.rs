@@ -118,5 +118,5 @@ impl<'a> Trials<'a> {
 
 fn names(study: &Study<'_>, model: &Model) -> Vec<Metric> {
     let world = World::new(model, study.seed, 0);
-    Metric::all(model, study.edge_names(&world))
+    Metric::all(model, study.edge_names(&world), world.transactions())
 }

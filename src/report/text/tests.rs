@@ -111,6 +111,28 @@ fn calls_without_trouble_are_left_out() {
 }
 
 #[test]
+fn transactions_say_what_they_cost_and_what_is_left_of_them() {
+    let text = page(&checkout(), &Style::default());
+    let (_, transactions) = text.split_once("\nTransactions\n").unwrap();
+    let lines: Vec<&str> = transactions.lines().take(5).collect();
+    assert!(lines[1].starts_with("  order.create"), "{}", lines[1]);
+    let words: Vec<&str> = lines[2..]
+        .iter()
+        .flat_map(|l| l.split_whitespace())
+        .collect();
+    let notes = words.join(" ");
+    for note in [
+        "8.01 messages each",
+        "4.99 forced writes each",
+        "participants in doubt at the end: 3",
+        "anomalies: 2",
+    ] {
+        assert!(notes.contains(note), "{notes}");
+    }
+    assert!(!page(&empty(), &Style::default()).contains("Transactions"));
+}
+
+#[test]
 fn files_are_named_once() {
     let names = ["summary.csv", "latency.svg", "latency.png"].map(str::to_owned);
     let text = files("output/checkout", &names, &Style::default());

@@ -63,7 +63,7 @@ fn measure(warmup: u64, facts: &[(u64, Fact)]) -> Measured {
     let progress = Progress::new();
     let plan = Plan::new(Duration::from_nanos(200 * MS), Duration::from_nanos(warmup));
     assert_eq!(plan.window, Duration::from_nanos(MS));
-    let mut recorder = Recorder::new(plan, 1, 1, &[false, true], &progress);
+    let mut recorder = Recorder::new(plan, [1, 1, 0], &[false, true], &progress);
     tell(&mut recorder, facts);
     let measured = recorder.finish(at(200 * MS));
     assert_eq!(progress.simulated(), Duration::from_nanos(200 * MS));
@@ -212,7 +212,7 @@ fn a_run_that_is_cut_short_has_the_windows_that_it_reached() {
         Duration::from_nanos(200 * MS),
         Duration::from_nanos(100 * MS),
     );
-    let mut recorder = Recorder::new(plan, 1, 1, &[false], &progress);
+    let mut recorder = Recorder::new(plan, [1, 1, 0], &[false], &progress);
     tell(
         &mut recorder,
         &[

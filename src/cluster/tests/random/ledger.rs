@@ -4,7 +4,7 @@ use clock::{Duration, Instant};
 use model::{Model, Scheduling, Threading};
 use policy::Outcome;
 use std::collections::BTreeMap;
-use stormglass_cluster::{EdgeId, Observer, Tick};
+use stormglass_cluster::{EdgeId, Observer, Tick, TransactionFact};
 
 /// Between two looks at the limits of a run.
 const TICK: Duration = Duration::from_millis(1);
@@ -15,6 +15,7 @@ pub(crate) struct Ledger {
     pub(crate) edges: Vec<Edge>,
     pub(crate) services: Vec<Service>,
     faults: Vec<bool>,
+    transactions: BTreeMap<(usize, Instant), Transactions>,
     /// What was impossible.
     pub(crate) wrong: Vec<String>,
 }
@@ -28,6 +29,13 @@ pub(crate) struct Edge {
     /// Calls that have not ended, by their start.
     open: BTreeMap<Instant, u64>,
     breakers: (i64, i64),
+}
+
+/// The transactions that a step began at one instant.
+#[derive(Clone, Copy, Debug, Default)]
+struct Transactions {
+    open: i64,
+    in_doubt: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -96,6 +104,7 @@ impl Ledger {
             edges: vec![Edge::default(); edges],
             services: model.services.iter().map(service).collect(),
             faults: vec![false; model.faults.len()],
+            transactions: BTreeMap::new(),
             wrong: Vec::new(),
         }
     }
@@ -253,6 +262,22 @@ impl Observer for Ledger {
         let (ejected, most) = (of.ejected, of.most_ejected);
         self.expect(before != after && (0..=most).contains(&ejected), || {
             format!("{ejected} of {most} instances of service {service} are left out")
+        });
+    }
+
+    fn transaction(&mut self, now: Instant, step: usize, started: Instant, fact: TransactionFact) {
+        self.at(now);
+        let begun = self.transactions.entry((step, started)).or_default();
+        match fact {
+            TransactionFact::Started => begun.open += 1,
+            TransactionFact::Ended { .. } | TransactionFact::Lost => begun.open -= 1,
+            TransactionFact::Prepared => begun.in_doubt += 1,
+            TransactionFact::InDoubt(_) => begun.in_doubt -= 1,
+            _ => {}
+        }
+        let begun = *begun;
+        self.expect(begun.open >= 0 && begun.in_doubt >= 0, || {
+            format!("{fact:?} at step {step} for what began at {started}: {begun:?}")
         });
     }
 

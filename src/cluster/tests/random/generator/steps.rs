@@ -1,6 +1,7 @@
 //! Handlers: steps inside steps, and calls.
 
 use super::Generator;
+use std::fmt::Write;
 
 impl Generator<'_> {
     pub(super) fn steps(&mut self, service: usize, depth: u32) -> String {
@@ -12,7 +13,7 @@ impl Generator<'_> {
     }
 
     pub(super) fn step(&mut self, service: usize, depth: u32) -> String {
-        let kinds = if depth < 3 { 12 } else { 8 };
+        let kinds = if depth < 3 { 13 } else { 9 };
         match self.choices.below(kinds) {
             0 | 1 => format!("{{compute: {}}}", self.distribution()),
             2 => format!("{{wait: {}}}", self.distribution()),
@@ -30,7 +31,8 @@ impl Generator<'_> {
                      {{write: {table}, if_unchanged: true}}]]}}"
                 )
             }
-            8 | 9 => {
+            8 => self.transaction(service),
+            9 | 10 => {
                 let branches = 1 + self.choices.below(3);
                 let require = 1 + self.choices.below(branches);
                 let branches: Vec<_> = (0..branches)
@@ -41,7 +43,7 @@ impl Generator<'_> {
                     branches.join(", ")
                 )
             }
-            10 => {
+            11 => {
                 let weights = ["1", "0", "3"];
                 let alternatives: Vec<_> = (0..self.choices.below(3))
                     .map(|_| {
@@ -63,25 +65,65 @@ impl Generator<'_> {
         }
     }
 
-    /// Of a later service; of any, itself included, only where the circle can be left.
-    pub(super) fn call(&mut self, service: usize) -> String {
+    /// An endpoint of a later service; of any, itself included, only where the circle can be left.
+    fn target(&mut self, service: usize, anywhere: bool) -> String {
         let services = self.shape.services.len();
-        let anywhere = service + 1 == services || self.choices.chance(1);
         let target = if anywhere {
             self.choices.below(services)
         } else {
             service + 1 + self.choices.below(services - service - 1)
         };
         let endpoint = self.choices.below(self.shape.services[target].1);
-        let policy = self.policy();
-        let optional = self.choices.of(&["", "", ", optional: true"]);
-        let call = format!("{{call: s{target}.e{endpoint}{policy}{optional}}}");
+        format!("s{target}.e{endpoint}")
+    }
+
+    /// Whether a step names any endpoint.
+    fn anywhere(&mut self, service: usize) -> bool {
+        service + 1 == self.shape.services.len() || self.choices.chance(1)
+    }
+
+    /// A step that leads anywhere, and a way around it.
+    fn around(&mut self, step: String, anywhere: bool) -> String {
         if anywhere {
             let out = 1 + self.choices.below(4);
-            format!("{{choose: [{{weight: {out}, steps: []}}, {{weight: 1, steps: [{call}]}}]}}")
+            format!("{{choose: [{{weight: {out}, steps: []}}, {{weight: 1, steps: [{step}]}}]}}")
         } else {
-            call
+            step
         }
+    }
+
+    pub(super) fn call(&mut self, service: usize) -> String {
+        let anywhere = self.anywhere(service);
+        let target = self.target(service, anywhere);
+        let policy = self.policy();
+        let optional = self.choices.of(&["", "", ", optional: true"]);
+        self.around(format!("{{call: {target}{policy}{optional}}}"), anywhere)
+    }
+
+    /// Time-outs are not shorter than a thousandth of a run: who waits asks as often.
+    fn transaction(&mut self, service: usize) -> String {
+        let anywhere = self.anywhere(service);
+        let parts: Vec<_> = (0..1 + self.choices.below(3))
+            .map(|_| self.target(service, anywhere))
+            .collect();
+        let mut keys = format!("participants: [{}]", parts.join(", "));
+        if self.choices.chance(3) {
+            write!(keys, ", coordinator: {}", self.service()).expect("a string takes all");
+        }
+        let locks = self.choices.of(&[
+            "",
+            "keys: {count: 1}, ",
+            "keys: {count: 3, zipf: 1, each: 2}, on_conflict: wait, ",
+        ]);
+        let timeout = self.choices.of(&["10ms", "1s", "2ms", "50ms"]);
+        let retry = self.choices.of(&["5ms", "2ms", "50ms"]);
+        let cooperative = self.choices.of(&["false", "true"]);
+        let force = self.distribution();
+        let step = format!(
+            "{{transaction: {{protocol: two_phase_commit, {keys}, {locks}prepare_timeout: {timeout}, \
+             retry_interval: {retry}, force: {force}, cooperative: {cooperative}}}}}"
+        );
+        self.around(step, anywhere)
     }
 
     pub(super) fn policy(&mut self) -> String {
