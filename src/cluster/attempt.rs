@@ -45,6 +45,9 @@ impl World {
             peers => {
                 let peers = &mut self.peers[peers as usize];
                 let picked = match picked {
+                    NONE if site.led && peers.leader != NONE && record.attempts == NONE => {
+                        peers.leader
+                    }
                     NONE if record.attempts != NONE => {
                         // Not where others of the call are out already.
                         let taken = &mut self.taken;
@@ -235,8 +238,17 @@ impl World {
         let (next, prev) = (strand.next, strand.prev);
         let call = &mut self.calls[core::mem::replace(&mut strand.owner, NONE)];
         if call.peers != ONLY && strand.instance != NONE {
-            let local = self.instances[strand.instance as usize].local;
+            let mut local = self.instances[strand.instance as usize].local;
             let peers = &mut self.peers[call.peers as usize];
+            if self.sites[call.site as usize].led {
+                let answered = local;
+                if strand.moved {
+                    local = self.instances[self.groups.asked(root) as usize].local;
+                }
+                if judged {
+                    peers.learn(local, answered, outcome);
+                }
+            }
             peers
                 .balancer
                 .ended(now, local, now.since(strand.sent), outcome);

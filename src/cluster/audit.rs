@@ -5,6 +5,7 @@
 //! events, and refuses to know how they keep it.
 
 use crate::limits::Violation;
+use crate::program::Op;
 use crate::slab::{NONE, Slab};
 use crate::state::{Doing, Instance};
 use crate::world::World;
@@ -177,7 +178,10 @@ impl Books<'_> {
                     let listed = world.siblings.contains(&(strand.root, id));
                     listed && world.strands[strand.root].computing
                 }
-                Doing::Agreeing => true,
+                Doing::Agreeing => {
+                    let op = world.program.ops[strand.pc as usize];
+                    matches!(op, Op::Transaction { .. }) || world.group_knows(id, strand.awaits)
+                }
                 Doing::Calling => {
                     Self::is_live(&self.calls, strand.awaits)
                         && world.calls[strand.awaits].parent == id

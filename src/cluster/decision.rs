@@ -37,6 +37,8 @@ struct CallEnv<'a> {
     peers: &'a mut Peers,
     /// Where other attempts of the call are out, or are about to be; `None` where that can not be.
     taken: Option<&'a mut Vec<u32>>,
+    /// The call is for the leader of a group.
+    led: bool,
     /// What the failure said that the policy hears of.
     pushback: Pushback,
 }
@@ -62,6 +64,13 @@ impl Env for CallEnv<'_> {
     fn target(&mut self) -> u32 {
         let mut bits = self.bits();
         let key = bits.next_u64();
+        let leader = self.peers.leader;
+        if self.led && leader != NONE && self.taken.as_ref().is_none_or(|t| !t.contains(&leader)) {
+            if let Some(taken) = &mut self.taken {
+                taken.push(leader);
+            }
+            return leader;
+        }
         match &mut self.taken {
             None => self.peers.pick(self.now, key, self.origin),
             Some(taken) => {
@@ -154,6 +163,7 @@ impl World {
             spans: &self.spans,
             peers: &mut self.peers[channel.peers as usize],
             taken,
+            led: self.sites[record.site as usize].led,
             pushback: match word {
                 Word::Ended(_, Outcome::Rejected) => core::mem::take(&mut self.pushback),
                 _ => Pushback::None,

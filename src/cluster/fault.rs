@@ -410,6 +410,7 @@ impl World {
             }
         }
         self.set_shared_speed(now, obs, id);
+        self.group_paused(now, obs, id);
     }
 
     /// The instance goes on.
@@ -427,6 +428,7 @@ impl World {
             strand.stamp = self.engine.schedule(strand.due, Event::Finish(strand_id));
         }
         self.set_shared_speed(now, obs, id);
+        self.group_paused(now, obs, id);
         self.replay(id);
         self.refill(now, obs, id);
     }

@@ -5,6 +5,7 @@
 //! exhaust the stack.
 
 use crate::event::Event;
+use crate::group::Demand;
 use crate::instance::slowed;
 use crate::observer::Observer;
 use crate::program::Op;
@@ -56,6 +57,8 @@ impl World {
             // A machine that is gone says nothing; one that starts refuses connections.
             if instance.crashes > 0 && instance.crash_mode == CrashMode::Blackhole {
                 self.lose(root);
+            } else if strand.moved {
+                self.send_back(now, root);
             } else {
                 self.send_answer(now, root, Outcome::Unavailable);
             }
@@ -69,11 +72,16 @@ impl World {
             self.answered(root);
             return;
         }
-        if instance.edition != NONE {
-            strand.pc = self.editions.entry(instance.edition, strand.pc);
+        let (service, blocking) = (instance.service as usize, instance.blocking);
+        if instance.member != NONE && !self.comes_in(now, obs, root) {
+            return;
         }
-        obs.arrived(now, instance.service as usize);
-        let blocking = instance.blocking;
+        let strand = &mut self.strands[root];
+        let edition = self.instances[strand.instance as usize].edition;
+        if edition != NONE {
+            strand.pc = self.editions.entry(edition, strand.pc);
+        }
+        obs.arrived(now, service);
         if !self.let_in(now, obs, root) {
             return;
         }
@@ -210,6 +218,25 @@ impl World {
                     strand.pc += 1;
                     self.caches.keep(now, cache, instance, bits, origin);
                 }
+                Op::Enter { demand } => {
+                    if demand == Demand::Command {
+                        self.replicate_command(now, obs, id);
+                        return;
+                    }
+                    strand.pc += 1;
+                }
+                Op::ReadReplica { anywhere, .. } => {
+                    if !self.read_replica(now, obs, id, anywhere) {
+                        return;
+                    }
+                }
+                Op::WriteReplica {
+                    table,
+                    if_unchanged,
+                } => {
+                    self.replicate_write(now, obs, id, table, if_unchanged);
+                    return;
+                }
                 Op::Transaction { number } => {
                     strand.doing = Doing::Agreeing;
                     self.begin_transaction(now, obs, id, number);
@@ -224,7 +251,7 @@ impl World {
     }
 
     /// The handler of a request, as stores know it.
-    fn handler(&self, root: u32) -> store::Handler {
+    pub(crate) fn handler(&self, root: u32) -> store::Handler {
         store::Handler {
             slot: root,
             key: self.strands[root].key,

@@ -38,6 +38,8 @@ pub(crate) struct Peers {
     caller: u32,
     /// Differs from caller to caller.
     pub(crate) salt: u64,
+    /// The instance that led when it was heard of last, where the service is replicated.
+    pub(crate) leader: u32,
 }
 
 /// How the callers of a service choose among its instances.
@@ -75,11 +77,13 @@ impl Peers {
             service,
             caller,
             salt: 0,
+            leader: NONE,
         }
     }
 
     /// In their first state; answers how many instances were left out before.
     pub(crate) fn begin(&mut self, choice: &Choice, world: &[Instance]) -> u32 {
+        self.leader = NONE;
         self.hashed = choice.hashed;
         self.balancer = match &choice.balancer {
             config @ BalancerConfig::ZoneAware { .. } => self.zone_aware(config, world),
@@ -96,6 +100,12 @@ impl Peers {
     /// From now on it knows of these instances only, by their numbers in the service, ascending;
     /// `None`: of all.
     pub(crate) fn know(&mut self, known: Option<Vec<u32>>) {
+        if known
+            .as_ref()
+            .is_some_and(|known| !known.contains(&self.leader))
+        {
+            self.leader = NONE;
+        }
         self.known = known;
         self.choosy = self.detector.is_some() || self.known.is_some();
     }
@@ -166,6 +176,16 @@ impl Peers {
             // All are taken, or those that are left have no weight.
             NONE => self.pick(now, key, origin),
             picked => picked,
+        }
+    }
+
+    /// An answer that only a leader gives came from one instance, after another one was asked; or it
+    /// did not come. Who did not answer is not taken for the leader any more.
+    pub(crate) fn learn(&mut self, asked: u32, answered: u32, outcome: Outcome) {
+        match outcome {
+            Outcome::Unavailable | Outcome::Timeout if self.leader == asked => self.leader = NONE,
+            Outcome::Unavailable | Outcome::Timeout => {}
+            _ => self.leader = answered,
         }
     }
 

@@ -3,9 +3,12 @@
 //!
 //! A program refuses to know who runs it: it holds no state, and is shared by all instances.
 
+use crate::group::Demand;
 use crate::sampler;
 use engine::Sampler;
-use model::{Cache, Edition, Endpoint, Model, PolicyId, Step, Target, Transaction};
+use model::{
+    Cache, Edition, Endpoint, Model, PolicyId, Reads, ServiceId, Step, Target, Transaction,
+};
 use policy::config::PolicyConfig;
 
 /// Index into [`Program::ops`].
@@ -34,6 +37,13 @@ pub(crate) enum Op {
     Read { table: u32 },
     /// Writes one.
     Write { table: u32, if_unchanged: bool },
+    /// The beginning of an endpoint of a replicated service.
+    Enter { demand: Demand },
+    /// Reads a record of the own store of a replicated service; `anywhere`: as far as the replica
+    /// that is asked has applied the log.
+    ReadReplica { table: u32, anywhere: bool },
+    /// Has a write of one replicated.
+    WriteReplica { table: u32, if_unchanged: bool },
     /// Runs a transaction.
     Transaction { number: u32 },
     /// Publishes a message.
@@ -77,8 +87,12 @@ pub(crate) struct Program {
     pub(crate) more_policies: Vec<PolicyConfig>,
     /// While an edition is compiled: the number of each policy there.
     policies: Vec<PolicyId>,
-    /// By store: the number of its first table.
-    first_tables: Vec<u32>,
+    /// By store: the number of its first table, and its owner.
+    stores: Vec<(u32, ServiceId)>,
+    /// By service: who answers reads, where it is replicated.
+    reads: Vec<Option<Reads>>,
+    /// Who may serve the endpoint in hand, where its service is replicated.
+    demand: Option<Demand>,
 }
 
 impl Program {
@@ -86,9 +100,11 @@ impl Program {
         let mut program = Self::default();
         let mut tables = 0;
         for store in &model.stores {
-            program.first_tables.push(tables);
+            program.stores.push((tables, store.owner));
             tables += store.tables.len() as u32;
         }
+        let reads = |service: &model::Service| service.replication.as_ref().map(|told| told.reads);
+        program.reads = model.services.iter().map(reads).collect();
         for (caller, service) in model.services.iter().enumerate() {
             let entries = program.endpoints(caller, &service.endpoints);
             program.entries.push(entries);
@@ -106,6 +122,10 @@ impl Program {
     fn endpoints(&mut self, service: usize, endpoints: &[Endpoint]) -> Vec<Pc> {
         let entries = endpoints.iter().enumerate().map(|(endpoint, what)| {
             let entry = self.here();
+            self.demand = self.demand_of(service, what);
+            if let Some(demand) = self.demand {
+                self.ops.push(Op::Enter { demand });
+            }
             self.steps(Target { service, endpoint }, &what.steps);
             self.ops.push(Op::End);
             entry
@@ -132,6 +152,32 @@ impl Program {
             .collect();
     }
 
+    /// Who may serve an endpoint of a replicated service, by what its steps do to the stores that the
+    /// service owns.
+    fn demand_of(&self, service: ServiceId, endpoint: &Endpoint) -> Option<Demand> {
+        let from = self.reads[service]?;
+        let (mut reads, mut writes) = (false, false);
+        touch(&endpoint.steps, &mut |step| match step {
+            Step::Read(table) => reads |= self.stores[table.store].1 == service,
+            Step::Write { .. } => writes = true,
+            _ => {}
+        });
+        Some(match (writes, reads) {
+            (true, _) => Demand::Leader,
+            (false, false) => Demand::Command,
+            (false, true) if from == Reads::Any => Demand::Anyone,
+            (false, true) => Demand::Leader,
+        })
+    }
+
+    /// Whether an endpoint that begins at `entry` is for the leader of a group.
+    pub(crate) fn needs_leader(&self, entry: Pc) -> bool {
+        match self.ops[entry as usize] {
+            Op::Enter { demand } => demand != Demand::Anyone,
+            _ => false,
+        }
+    }
+
     fn here(&self) -> Pc {
         self.ops.len() as Pc
     }
@@ -142,7 +188,7 @@ impl Program {
     }
 
     fn table(&self, table: model::Table) -> u32 {
-        self.first_tables[table.store] + table.table as u32
+        self.stores[table.store].0 + table.table as u32
     }
 
     fn steps(&mut self, caller: Target, steps: &[Step]) {
@@ -250,18 +296,32 @@ impl Program {
                 let hit = self.here();
                 self.ops[look as usize] = Op::Look { cache, hit };
             }
-            Step::Read(table) => {
-                let table = self.table(*table);
-                self.ops.push(Op::Read { table });
+            Step::Read(read) => {
+                let table = self.table(*read);
+                self.ops.push(match self.demand {
+                    Some(demand) if self.stores[read.store].1 == caller.service => {
+                        Op::ReadReplica {
+                            table,
+                            anywhere: demand == Demand::Anyone,
+                        }
+                    }
+                    _ => Op::Read { table },
+                });
             }
             Step::Write {
                 table,
                 if_unchanged,
             } => {
-                let table = self.table(*table);
-                self.ops.push(Op::Write {
-                    table,
-                    if_unchanged: *if_unchanged,
+                let (table, if_unchanged) = (self.table(*table), *if_unchanged);
+                self.ops.push(match self.demand {
+                    Some(_) => Op::WriteReplica {
+                        table,
+                        if_unchanged,
+                    },
+                    None => Op::Write {
+                        table,
+                        if_unchanged,
+                    },
                 });
             }
         }
@@ -275,5 +335,19 @@ impl Program {
 
     fn land(&mut self, jump: usize) {
         self.ops[jump] = Op::Jump { to: self.here() };
+    }
+}
+
+/// All steps, nested ones too.
+fn touch(steps: &[Step], see: &mut impl FnMut(&Step)) {
+    for step in steps {
+        see(step);
+        match step {
+            Step::Parallel { branches, .. } => branches.iter().for_each(|b| touch(b, see)),
+            Step::Choose(alternatives) => alternatives.iter().for_each(|(_, s)| touch(s, see)),
+            Step::Repeat { steps, .. } => touch(steps, see),
+            Step::Cache(cache) => touch(&cache.miss, see),
+            _ => {}
+        }
     }
 }

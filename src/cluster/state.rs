@@ -170,6 +170,8 @@ pub(crate) struct Strand {
     pub(crate) degraded: bool,
     /// Of a root without a caller: a protocol hears its outcome.
     pub(crate) is_errand: bool,
+    /// Of a root: it was sent on from where its caller had sent it.
+    pub(crate) moved: bool,
     pub(crate) origin: Origin,
 }
 
@@ -183,7 +185,8 @@ impl Strand {
         (self.next, self.prev, self.family) = (NONE, NONE, 0);
         (self.doing, self.outcome) = (Doing::Pending, Outcome::Success);
         (self.has_worker, self.admitted) = (false, false);
-        (self.computing, self.degraded, self.is_errand) = (false, false, false);
+        (self.computing, self.degraded) = (false, false);
+        (self.is_errand, self.moved) = (false, false);
     }
 
     /// What a new slot holds.
@@ -211,6 +214,7 @@ impl Strand {
             computing: false,
             degraded: false,
             is_errand: false,
+            moved: false,
             origin: Origin::new(0),
         }
     }
@@ -236,6 +240,8 @@ pub(crate) struct Instance {
     pub(crate) service: u32,
     /// Its number among the instances of its service, from 0.
     pub(crate) local: u32,
+    /// Its number among all replicas, where its service is replicated; else [`NONE`].
+    pub(crate) member: u32,
     pub(crate) workers: u32,
     /// Workers that are held.
     pub(crate) busy: u32,
@@ -279,7 +285,11 @@ impl Instance {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.is_up() && self.pauses == 0 && self.guard.is_none() && self.edition == NONE
+        self.is_up()
+            && self.pauses == 0
+            && self.guard.is_none()
+            && self.edition == NONE
+            && self.member == NONE
     }
 
     /// Whether it takes requests now.
@@ -310,6 +320,8 @@ pub(crate) struct Site {
     pub(crate) entry: u32,
     /// The channel of caller instance 0; the others follow.
     pub(crate) channels: u32,
+    /// What it calls must be served by the leader of a group.
+    pub(crate) led: bool,
 }
 
 /// What one caller instance holds towards one service under one policy.

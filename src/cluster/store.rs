@@ -37,11 +37,7 @@ impl Stores {
     /// Reads a record; the handler remembers its version.
     pub(crate) fn read(&mut self, handler: Handler, record: Record) {
         let version = self.version(record);
-        let seen = self.seen(handler);
-        match seen.iter_mut().find(|(table, _)| *table == record.0) {
-            Some((_, before)) => *before = version,
-            None => seen.push((record.0, version)),
-        }
+        self.remember(handler, record.0, version);
     }
 
     /// Writes a record; `false` when it must be unchanged since the handler read it, and is not.
@@ -60,6 +56,23 @@ impl Stores {
         }
         self.versions.insert(record, version + 1);
         true
+    }
+
+    /// A handler has read a version of its record of a table that is kept elsewhere.
+    pub(crate) fn remember(&mut self, handler: Handler, table: u32, version: u64) {
+        let seen = self.seen(handler);
+        match seen.iter_mut().find(|(known, _)| *known == table) {
+            Some((_, before)) => *before = version,
+            None => seen.push((table, version)),
+        }
+    }
+
+    /// The version of a table's record that a handler has read last.
+    pub(crate) fn seen_version(&mut self, handler: Handler, table: u32) -> Option<u64> {
+        let seen = self.seen(handler);
+        seen.iter()
+            .find(|(known, _)| *known == table)
+            .map(|(_, version)| *version)
     }
 
     fn version(&self, record: Record) -> u64 {

@@ -132,7 +132,8 @@ impl World {
     /// The world of `model` at its beginning, for one replication (counted from 0).
     pub fn new(model: &Model, seed: u64, replication: u32) -> Self {
         let program = Program::compile(model);
-        let instances = instances(model);
+        let groups = Groups::new(model, seed, replication);
+        let instances = instances(model, &groups);
         let workloads: Vec<_> = model
             .workloads
             .iter()
@@ -182,7 +183,7 @@ impl World {
             post,
             errands: Slab::new(),
             transactions: Transactions::none(),
-            groups: Groups::default(),
+            groups,
             directory: Directory::default(),
             held: HeldRequests::default(),
             pushback: Pushback::None,
@@ -326,6 +327,7 @@ impl World {
         self.sites.push(Site {
             edge,
             first_instance: self.first_instances[target.service],
+            led: self.program.needs_leader(entry),
             entry,
             channels,
         });
@@ -481,7 +483,7 @@ fn services(model: &Model) -> Vec<ServiceState> {
 
 /// Every instance at its place: over zones first, then over the nodes of a zone, in order, and on
 /// from where the service before stopped.
-fn instances(model: &Model) -> Vec<Instance> {
+fn instances(model: &Model, groups: &Groups) -> Vec<Instance> {
     let mut instances = Vec::new();
     // The next node of each zone; a zone without a number of nodes has one for each instance.
     let mut nodes = vec![0; model.zones.len()];
@@ -512,6 +514,7 @@ fn instances(model: &Model) -> Vec<Instance> {
                 location,
                 service: service_id,
                 local,
+                member: groups.member_at(service_id, local),
                 workers: service.workers,
                 busy: 0,
                 queue: Queue::new(service.discipline),
@@ -531,8 +534,9 @@ fn instances(model: &Model) -> Vec<Instance> {
                 errors: 0.0,
                 edition: NONE,
                 guard: Guard::new(service),
-                open: service.admission.layers.is_empty() && service.degrade.is_none(),
+                open: false,
             });
+            instances[id as usize].settle();
         }
     }
     instances

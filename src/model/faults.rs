@@ -55,11 +55,12 @@ record! {
         optional service: String,
         /// All instances in a zone.
         optional zone: String,
+        /// The instance that leads this replicated service when the fault begins; nobody when none does.
+        optional leader: String,
         /// How callers find out.
         default mode: ModeWord = "refuse",
     }
-    one_of { "instance", "node", "service", "zone" }
-    later { "leader" }
+    one_of { "instance", "node", "service", "zone", "leader" }
 }
 
 choice! {
@@ -189,12 +190,13 @@ pub(crate) fn resolve(
                 ModeWord::Refuse => CrashMode::Refuse,
                 ModeWord::Blackhole => CrashMode::Blackhole,
             };
-            let place = place(
-                [&crash.instance, &crash.node, &crash.service, &crash.zone],
-                names,
-                cx,
-            );
-            place.map(|place| FaultKind::Crash { place, mode })
+            let places = [&crash.instance, &crash.node, &crash.service, &crash.zone];
+            match &crash.leader {
+                Some(leader) => names
+                    .replicated(leader, cx)
+                    .map(|service| FaultKind::CrashLeader { service, mode }),
+                None => place(places, names, cx).map(|place| FaultKind::Crash { place, mode }),
+            }
         } else if let Some(pause) = fault.pause {
             let place = place(
                 [&pause.instance, &pause.node, &pause.service, &pause.zone],

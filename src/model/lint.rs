@@ -13,6 +13,7 @@ mod idle;
 mod layers;
 mod links;
 mod load;
+mod replicas;
 mod retries;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub fn lint(loaded: &Loaded) -> Vec<Diagnostic> {
     load::check(&graph, &answers, &flow, &mut warnings);
     unused::check(&graph, &mut warnings);
     idle::check(&graph, &mut warnings);
+    replicas::check(&graph, &mut warnings);
     warnings.sorted()
 }
 

@@ -45,7 +45,7 @@ impl Distribution {
     }
 
     /// No draw is less; in nanoseconds.
-    pub(crate) fn least_ns(&self) -> f64 {
+    pub fn least_ns(&self) -> f64 {
         match *self {
             Self::Constant(duration) => duration.as_nanos() as f64,
             Self::Uniform { low, .. } => low,

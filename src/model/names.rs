@@ -31,6 +31,8 @@ pub(crate) struct ServiceNames {
     pub(crate) name: String,
     /// Its instances and endpoints; `None` where it could not be read, and nothing is known.
     pub(crate) known: Option<(u32, Vec<String>)>,
+    /// Whether it is replicated, as far as it could be read.
+    pub(crate) replicated: bool,
 }
 
 /// Which kinds of places may stand somewhere.
@@ -138,6 +140,24 @@ impl Names {
     pub(crate) fn find_service(&self, name: &str) -> Option<ServiceId> {
         let mut services = self.services().iter();
         services.position(|service| service.name == name)
+    }
+
+    /// The service of this name, which must have a leader.
+    pub(crate) fn replicated(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<ServiceId> {
+        let service = self.service(word, cx)?;
+        let names = &self.services()[service];
+        if names.known.is_some() && !names.replicated {
+            let name = &names.name;
+            cx.problem(
+                word.span,
+                format!("`{name}` has no leader: it is not replicated"),
+            )
+            .help(format!(
+                "give `services.{name}` a `replication`, or crash an `instance`, or all of the `service`"
+            ));
+            return None;
+        }
+        Some(service)
     }
 
     /// The name of a service that was found.

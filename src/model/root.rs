@@ -182,6 +182,9 @@ fn gather_names(root: &Root, tree: &Node) -> Names {
         let named = services.map(|(name, service)| ServiceNames {
             name: name.value.clone(),
             known: service.as_ref().and_then(known),
+            replicated: service
+                .as_ref()
+                .is_some_and(|service| service.replication.is_some()),
         });
         named.collect()
     });

@@ -3,6 +3,7 @@
 mod admission;
 mod balancer;
 mod discovery;
+mod replication;
 
 use crate::names::Names;
 use crate::quantity::{Count, PositiveDuration};
@@ -10,6 +11,7 @@ use crate::reader::{List, Named, Reader};
 use crate::services::admission::{AdmissionShape, DegradeShape, resolve_admission};
 use crate::services::balancer::{Balancing, OutlierShape, resolve_balancer, resolve_outlier};
 use crate::services::discovery::{DiscoveryShape, check_agreement, resolve_discovery};
+use crate::services::replication::{ReplicationShape, resolve_replication};
 use crate::shape::{choice, record};
 use crate::steps::{Step as StepShape, resolve_steps};
 use crate::types::{Abandoned, Distribution, Endpoint, Scheduling, Service, ServiceId, Threading};
@@ -42,12 +44,14 @@ record! {
         optional admission: AdmissionShape,
         /// When an instance does without its optional steps; never when absent.
         optional degrade: DegradeShape,
+        /// The instances keep one log, and one of them leads; each is on its own when absent.
+        optional replication: ReplicationShape,
         /// The time from a (re)start to readiness.
         default startup: Distribution = "0s",
         /// What can be called, and what is done then.
         needed endpoints: Named<Steps, 1>,
     }
-    later { "replication", "autoscale" }
+    later { "autoscale" }
 }
 
 /// The steps of an endpoint.
@@ -205,7 +209,9 @@ fn resolve_service(
         balancer: resolve_balancer(kind, shape.instances.0, cx),
         startup: shape.startup.value,
         discovery: resolve_discovery(&shape.discovery.value, names, cx),
-        replication: None,
+        replication: shape
+            .replication
+            .map(|replication| resolve_replication(replication, shape.instances.0, cx)),
         autoscale: None,
         endpoints,
     }

@@ -685,6 +685,14 @@ pub enum CrashMode {
 }
 
 impl Model {
+    /// The services that are replicated.
+    pub fn replicated(&self) -> impl Iterator<Item = ServiceId> {
+        let services = self.services.iter().enumerate();
+        services
+            .filter(|(_, service)| service.replication.is_some())
+            .map(|(id, _)| id)
+    }
+
     /// `service.endpoint`, as a model writes it.
     pub fn target_name(&self, target: Target) -> String {
         let service = &self.services[target.service];

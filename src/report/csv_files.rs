@@ -11,6 +11,10 @@
 //! are per second. For a service, `rate` counts arrivals, `goodput` answers, and
 //! `failed_rejected` refusals; for a call, only `breakers_open` is filled.
 
+mod groups;
+
+pub use groups::groups;
+
 use crate::Error;
 use std::collections::{BTreeMap, BTreeSet};
 use study::record::{Estimate, LatencyRecord, RunRecord, Series};

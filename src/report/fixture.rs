@@ -219,6 +219,7 @@ pub(crate) fn checkout() -> RunRecord {
         ]),
         transactions: BTreeMap::from([("order.create".into(), transaction())]),
         metrics: BTreeMap::new(),
+        groups: BTreeMap::new(),
         violations: Vec::new(),
         series: Series {
             window_s: 1.0,

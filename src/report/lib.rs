@@ -71,6 +71,10 @@ pub fn files(record: &RunRecord) -> Result<Vec<File>, Error> {
             bytes: csv_files::transactions(record)?,
         });
     }
+    if let Some(bytes) = csv_files::groups(record)? {
+        let name = "groups.csv".into();
+        files.push(File { name, bytes });
+    }
     for chart in chart::all(record)? {
         files.push(File {
             name: format!("{}.svg", chart.name),

@@ -1,6 +1,7 @@
 //! The page that a run prints: the verdict first, then what explains it. It decides what is worth
 //! a line in a terminal; everything else is in the files.
 
+mod groups;
 mod overtime;
 mod replay;
 mod transactions;
@@ -38,6 +39,7 @@ pub fn page(record: &RunRecord, style: &Style) -> String {
         services(&record.services, style, &mut out);
     }
     transactions::write(&record.transactions, style, &mut out);
+    groups::write(&record.groups, style, &mut out);
     calls(&record.calls, style, &mut out);
     heading("Run", style, &mut out);
     facts(record, style, &mut out);

@@ -3,11 +3,12 @@
 //! Replications come in their order, whichever thread made them, so that floating-point sums have
 //! the same bytes. It refuses to know how they were made.
 
-use crate::figures::{Figures, LatencyFigures, Pooled, per};
+use crate::figures::{Figures, LatencyFigures, Pooled, millis, per};
+use crate::groups::{GroupCounts, GroupTimes};
 use crate::metrics::busy_at_once;
 use crate::record::{
-    CallRecord, Estimate, LatencyRecord, Objective, QueueLength, ServiceRecord, Wait,
-    WorkloadRecord,
+    CallRecord, Estimate, GroupRecord, LatencyRecord, Objective, QueueLength, ServiceRecord, Spans,
+    Staleness, Wait, WorkloadRecord,
 };
 use crate::recorder::EdgeMeasured;
 use crate::windows::ServiceTotals;
@@ -15,7 +16,7 @@ use clock::Duration;
 use cluster::TransactionStep;
 use model::{LatencyQuantile, Model};
 use policy::Outcome;
-use stats::{Interval, Summary};
+use stats::{Histogram, Interval, Summary};
 use std::collections::BTreeMap;
 
 /// The level of every interval.
@@ -153,6 +154,57 @@ impl Combined<'_> {
             },
             wasted: self.estimate(Range::Ratio, |r| r.services[s].wasted),
         }
+    }
+
+    pub(crate) fn groups(&self) -> BTreeMap<String, GroupRecord> {
+        let groups = self.pooled.groups.iter().enumerate();
+        groups
+            .map(|(number, times)| self.group(number, times))
+            .collect()
+    }
+
+    fn group(&self, number: usize, times: &GroupTimes) -> (String, GroupRecord) {
+        let mut sum = GroupCounts::default();
+        for replication in self.replications {
+            sum.add(&replication.groups[number].counts);
+        }
+        let service = self.replications.first();
+        let service = service.map_or(0, |first| first.groups[number].service);
+        let service = &self.model.services[service];
+        let at = |times: &Histogram, share| times.quantile(share).map(millis);
+        let GroupTimes {
+            leaderless,
+            staleness,
+        } = times;
+        let record = GroupRecord {
+            protocol: service
+                .replication
+                .as_ref()
+                .map_or("", |replication| replication.protocol.name()),
+            elections: sum.elections,
+            split_votes: sum.split_votes,
+            leaderless_ms: Spans {
+                count: leaderless.count(),
+                mean: leaderless.mean().map(|ns| ns / 1e6),
+                p50: at(leaderless, 0.5),
+                p90: at(leaderless, 0.9),
+                p99: at(leaderless, 0.99),
+                max: leaderless.max().map(millis),
+                total: sum.leaderless as f64 / 1e6,
+            },
+            buffered: sum.buffered,
+            refused: sum.refused,
+            stale_reads: sum.stale_reads,
+            staleness_ms: Staleness {
+                mean: staleness.mean().map(|ns| ns / 1e6),
+                p99: at(staleness, 0.99),
+                max: staleness.max().map(millis),
+            },
+            messages: sum.messages,
+            forced_writes: sum.forced_writes,
+            acknowledged: sum.acknowledged,
+        };
+        (service.name.clone(), record)
     }
 
     /// Over the replications that have the figure.

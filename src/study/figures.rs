@@ -2,6 +2,7 @@
 //!
 //! It refuses to know names and other replications.
 
+use crate::groups::{GroupFigures, GroupTimes};
 use crate::recorder::{EdgeMeasured, Measured, ServiceMeasured};
 use crate::transactions::{TransactionFacts, TransactionFigures};
 use crate::windows::{ServiceTotals, Windows};
@@ -15,6 +16,8 @@ use stats::Histogram;
 pub(crate) struct Pooled {
     pub(crate) windows: Windows,
     pub(crate) latencies: Vec<Histogram>,
+    /// In the order of the replicated services.
+    pub(crate) groups: Vec<GroupTimes>,
 }
 
 impl Pooled {
@@ -25,6 +28,9 @@ impl Pooled {
         }
         self.windows.merge(&measured.windows);
         for (mine, theirs) in self.latencies.iter_mut().zip(&measured.latencies) {
+            mine.merge(theirs);
+        }
+        for (mine, theirs) in self.groups.iter_mut().zip(&measured.groups) {
             mine.merge(theirs);
         }
     }
@@ -41,6 +47,8 @@ pub(crate) struct Figures {
     pub(crate) services: Vec<ServiceFigures>,
     /// By step.
     pub(crate) transactions: Vec<TransactionFigures>,
+    /// In the order of the replicated services.
+    pub(crate) groups: Vec<GroupFigures>,
     pub(crate) faults: Vec<(usize, Instant, Instant)>,
 }
 
@@ -64,7 +72,10 @@ pub(crate) struct ServiceFigures {
 
 /// Takes a replication apart: what is pooled, and what stays its own.
 pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
+    let groups = measured.groups.into_iter().map(|group| group.split());
+    let (groups, group_times) = groups.unzip();
     let figures = Figures {
+        groups,
         seconds: measured.time.as_secs_f64(),
         edges: measured.edges,
         latencies: measured.latencies.iter().map(LatencyFigures::of).collect(),
@@ -80,6 +91,7 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
         Pooled {
             windows: measured.windows,
             latencies: measured.latencies,
+            groups: group_times,
         },
         figures,
     )

@@ -10,6 +10,7 @@ mod error;
 mod fault_log;
 mod faults;
 mod figures;
+mod groups;
 mod json;
 mod metrics;
 mod output;

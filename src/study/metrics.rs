@@ -4,6 +4,7 @@
 //! One replication gives one value of each; it refuses to know how values become estimates.
 
 use crate::figures::{Figures, per};
+use crate::groups::GroupCounts;
 use crate::transactions::TransactionMetric;
 use cluster::TransactionStep;
 use model::{LatencyQuantile, Model, Scheduling};
@@ -92,6 +93,19 @@ enum Of {
     Amplification(usize),
     CallFailures(usize),
     Transaction(usize, TransactionMetric),
+    /// A figure of a group, by its place among the replicated services.
+    Group(usize, OfGroup),
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum OfGroup {
+    /// By its place in [`GroupCounts::NAMES`].
+    Count(usize),
+    LeaderlessMean,
+    LeaderlessMax,
+    LeaderlessTotal,
+    StalenessMean,
+    StalenessMax,
 }
 
 impl Metric {
@@ -155,6 +169,30 @@ impl Metric {
             add(name("wait.mean"), Milliseconds, Less, Of::WaitMean(s));
             add(name("wait.p99"), Milliseconds, Less, Of::WaitP99(s));
         }
+        for (g, s) in model.replicated().enumerate() {
+            let mut add = |what: &str, unit, better, of| {
+                let name = format!("groups.{}.{what}", model.services[s].name);
+                add(name, unit, better, Of::Group(g, of));
+            };
+            let times = [
+                ("leaderless.mean", OfGroup::LeaderlessMean),
+                ("leaderless.max", OfGroup::LeaderlessMax),
+                ("leaderless.total", OfGroup::LeaderlessTotal),
+                ("staleness.mean", OfGroup::StalenessMean),
+                ("staleness.max", OfGroup::StalenessMax),
+            ];
+            for (what, of) in times {
+                add(what, Milliseconds, Less, of);
+            }
+            for (number, what) in GroupCounts::NAMES.into_iter().enumerate() {
+                let better = if what == "acknowledged" {
+                    Neither
+                } else {
+                    Less
+                };
+                add(what, Count, better, OfGroup::Count(number));
+            }
+        }
         for (e, edge) in edges.iter().enumerate() {
             let name = |what: &str| format!("calls.{edge}.{what}");
             add(name("amplification"), Count, Less, Of::Amplification(e));
@@ -197,6 +235,17 @@ impl Metric {
                 let edge = &figures.edges[e];
                 per(edge.attempts as f64, edge.calls as f64)
             }
+            Of::Group(g, of) => {
+                let group = &figures.groups[g];
+                match of {
+                    OfGroup::Count(count) => Some(group.counts.values()[count] as f64),
+                    OfGroup::LeaderlessMean => group.leaderless.map(|times| times[0]),
+                    OfGroup::LeaderlessMax => group.leaderless.map(|times| times[1]),
+                    OfGroup::LeaderlessTotal => Some(group.counts.leaderless as f64 / 1e6),
+                    OfGroup::StalenessMean => group.staleness.map(|times| times[0]),
+                    OfGroup::StalenessMax => group.staleness.map(|times| times[1]),
+                }
+            }
             Of::CallFailures(e) => per(ended(e) - figures.edges[e].succeeded() as f64, ended(e)),
             Of::Transaction(t, metric) => metric.value(&figures.transactions[t]),
         }
@@ -228,7 +277,7 @@ pub fn find_metric(metrics: &[Metric], word: &str) -> Option<usize> {
 /// The name of a metric that is meant by a word.
 pub(crate) fn plain_name(word: &str) -> String {
     let mut word = word.strip_prefix("workloads.").unwrap_or(word).to_owned();
-    for time in ["latency", "in_doubt", "lock"] {
+    for time in ["latency", "in_doubt", "lock", "leaderless", "staleness"] {
         word = word.replace(&format!(".{time}_ms."), &format!(".{time}."));
     }
     word

@@ -3,6 +3,10 @@
 //! Times are milliseconds, rates per second, as in the results that the model language fixes.
 //! Maps are ordered, so that the same run gives the same bytes.
 
+mod groups;
+
+pub use groups::{GroupRecord, Spans, Staleness};
+
 use crate::metrics::Unit;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -73,6 +77,9 @@ pub struct RunRecord {
     /// Every figure under the name that experiments and comparisons use, such as
     /// `shoppers.latency.p99`: the mean over replications of its value in each.
     pub metrics: BTreeMap<String, Estimate>,
+    /// Replicated services, by name; absent without one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, GroupRecord>,
     /// Broken invariants of protocols and of the request path; empty in a sound run.
     pub violations: Vec<Violation>,
     /// Over time and by latency: what charts and `timeseries.csv` are made of; not in the JSON.
@@ -290,6 +297,8 @@ pub struct Series {
     pub breakers: BTreeMap<String, Vec<f64>>,
     /// The faults of the first replication, for the charts.
     pub faults: Vec<FaultSpan>,
+    /// When replicated services had no leader in the first replication, for the charts.
+    pub leaderless: Vec<FaultSpan>,
 }
 
 /// A workload over time; each vector has one value per window. A request belongs to the window in

@@ -9,12 +9,13 @@
 //! It refuses to know other replications, and names.
 
 use crate::fault_log::FaultLog;
+use crate::groups::{GroupFacts, GroupMeasured};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::transactions::TransactionFacts;
 use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
-use cluster::{EdgeId, Observer, Tick, TransactionFact};
+use cluster::{EdgeId, GroupFact, Observer, Tick, TransactionFact};
 use policy::Outcome;
 use stats::{Gauge, Histogram};
 
@@ -28,6 +29,8 @@ pub(crate) struct Recorder<'a> {
     services: Vec<ServiceFacts>,
     /// By step: those begun after warm-up.
     transactions: Vec<TransactionFacts>,
+    /// Of replicated services, by their numbers.
+    groups: Vec<(usize, GroupFacts)>,
     faults: FaultLog,
     windows: Windows,
     /// When the window in hand began.
@@ -103,6 +106,7 @@ pub(crate) struct Measured {
     pub(crate) transactions: Vec<TransactionFacts>,
     /// By workload: successes of requests issued after warm-up.
     pub(crate) latencies: Vec<Histogram>,
+    pub(crate) groups: Vec<GroupMeasured>,
     pub(crate) windows: Windows,
     /// Fault, begin and end, in the order of their beginning.
     pub(crate) faults: Vec<(usize, Instant, Instant)>,
@@ -147,6 +151,7 @@ impl<'a> Recorder<'a> {
             latencies: vec![Latency::default(); workloads],
             services: vec![ServiceFacts::default(); services],
             transactions: vec![TransactionFacts::default(); transactions],
+            groups: Vec::new(),
             faults: FaultLog::default(),
             windows: Windows::new(plan.windows(), workloads, services, breakers),
             window_start: Instant::ZERO,
@@ -155,6 +160,13 @@ impl<'a> Recorder<'a> {
             told: Instant::ZERO,
             plan,
         }
+    }
+
+    /// These services are replicated.
+    pub(crate) fn with_groups(mut self, services: impl IntoIterator<Item = usize>) -> Self {
+        let groups = services.into_iter();
+        self.groups = groups.map(|s| (s, GroupFacts::new())).collect();
+        self
     }
 
     /// Closes the last window where the run ended, and hands out what was measured.
@@ -193,7 +205,11 @@ impl<'a> Recorder<'a> {
                 wasted: service.wasted,
             }
         });
+        let groups = self.groups.into_iter();
         Measured {
+            groups: groups
+                .map(|(service, facts)| facts.finish(service, end, warm))
+                .collect(),
             time: end.since(self.plan.warmup_end),
             edges: edges.collect(),
             services: services.collect(),
@@ -390,6 +406,13 @@ impl Observer for Recorder<'_> {
     fn transaction(&mut self, now: Instant, step: usize, started: Instant, fact: TransactionFact) {
         if started >= self.plan.warmup_end {
             self.transactions[step].hear(now, started, fact);
+        }
+    }
+
+    fn group(&mut self, now: Instant, service: usize, fact: GroupFact) {
+        let mut groups = self.groups.iter_mut();
+        if let Some((_, facts)) = groups.find(|(of, _)| *of == service) {
+            facts.hear(now, fact, self.warm);
         }
     }
 

@@ -166,7 +166,8 @@ impl<'a> Study<'a> {
         self.transactions.get_or_init(|| transactions.to_vec());
         let (workloads, services) = (self.model.workloads.len(), self.model.services.len());
         let sizes = [workloads, services, transactions.len()];
-        let mut recorder = Recorder::new(plan.clone(), sizes, &breakers, self.progress);
+        let mut recorder = Recorder::new(plan.clone(), sizes, &breakers, self.progress)
+            .with_groups(self.model.replicated());
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
         let violations = violations(number, &ended, &world, &recorder, edges);
         let (own, figures) = split(recorder.finish(ended.at));
@@ -232,6 +233,7 @@ impl<'a> Study<'a> {
             calls: combined.calls(),
             transactions: combined.transactions(),
             metrics: self.metrics(&figures),
+            groups: combined.groups(),
             violations,
             series: combined.series(),
             wall_s: watch.seconds(),

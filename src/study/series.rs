@@ -53,6 +53,15 @@ impl Combined<'_> {
             .first()
             .into_iter()
             .flat_map(|first| &first.faults);
+        let groups = self.replications.first().into_iter();
+        let leaderless = groups.flat_map(|first| &first.groups).flat_map(|group| {
+            let name = &self.model.services[group.service].name;
+            group.spans.iter().map(move |(from, to)| FaultSpan {
+                label: format!("{name} leaderless"),
+                from_s: from.as_secs_f64(),
+                to_s: to.as_secs_f64(),
+            })
+        });
         Series {
             window_s: self.window.as_secs_f64(),
             warmup_s: self.warmup.as_secs_f64(),
@@ -66,6 +75,7 @@ impl Combined<'_> {
                     to_s: to.as_secs_f64(),
                 })
                 .collect(),
+            leaderless: leaderless.collect(),
         }
     }
 }

@@ -103,7 +103,25 @@ fn settings_with_an_effect_are_not_warned_of() {
     assert_eq!(warned(&text, &sets), "\n");
 }
 
+/// The good model with a replicated `db` of this many instances.
+fn replicated(instances: u32, replication: &str) -> String {
+    with(
+        "  db:\n",
+        &format!(
+            "  db:\n    instances: {instances}\n    replication: {{protocol: raft{replication}}}\n"
+        ),
+    )
+}
+
+#[test]
+fn a_group_of_three_is_not_warned_of() {
+    assert_eq!(warned(&replicated(3, ""), &[]), "\n");
+}
+
 cases! {
+    a_group_of_one: replicated(1, "");
+    an_even_group: replicated(4, "");
+    no_time_to_find_a_leader: replicated(3, ", failover_buffer: {wait: 100ms}");
     // Timeouts and the work that they wait for.
     timeout_below_the_mean: with("- timeout: 300ms", "- timeout: 20ms");
     timeout_below_the_least: with("{compute: {exponential: {mean: 20ms}}}", "{compute: 500ms}").replace("workers: 4\n", "workers: 99\n");

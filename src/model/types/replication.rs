@@ -39,6 +39,17 @@ pub enum ReplicationProtocol {
     PrimaryBackup,
 }
 
+impl ReplicationProtocol {
+    /// The name in models and results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Paxos => "paxos",
+            Self::Raft => "raft",
+            Self::PrimaryBackup => "primary_backup",
+        }
+    }
+}
+
 /// Requests that wait at an instance that knows no leader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FailoverBuffer {

@@ -6,8 +6,8 @@ use super::font::{fit, width};
 use super::labels::{free_row, spread};
 use super::scale::{Scale, decimals, multiples, round_step};
 use super::theme::{
-    BAND, FAULT, GRID, HEIGHT, INK, LABEL, LINE, MARGIN, SOFT, SUBTITLE, TITLE, WARMUP, WIDTH,
-    for_letters,
+    BAND, FAULT, GRID, HEIGHT, INK, LABEL, LEADERLESS, LINE, MARGIN, SOFT, SUBTITLE, TITLE, WARMUP,
+    WIDTH, for_letters,
 };
 use crate::Error;
 use plotters::style::RGBColor;
@@ -244,22 +244,27 @@ struct Band {
 }
 
 fn bands(series: &Series, x: &Scale, left: f64, right: f64) -> Vec<Band> {
-    let mut faults: Vec<_> = series.faults.iter().collect();
-    faults.sort_by(|a, b| a.from_s.total_cmp(&b.from_s));
+    let faults = series.faults.iter().map(|fault| (fault, FAULT));
+    let leaderless = series.leaderless.iter().map(|span| (span, LEADERLESS));
+    let mut faults: Vec<_> = faults.chain(leaderless).collect();
+    faults.sort_by(|(a, _), (b, _)| a.from_s.total_cmp(&b.from_s));
     let mut spans: Vec<(f64, f64, RGBColor, String)> = Vec::new();
     if series.warmup_s > 0.0 {
         spans.push((0.0, series.warmup_s, WARMUP, "warm-up".into()));
     }
-    for (i, fault) in faults.iter().enumerate() {
+    for (i, (fault, color)) in faults.iter().enumerate() {
         // What comes again and again is labelled once.
-        let again = faults[..i].iter().any(|f| f.label == fault.label);
-        let times = faults.iter().filter(|f| f.label == fault.label).count();
+        let again = faults[..i].iter().any(|(f, _)| f.label == fault.label);
+        let times = faults
+            .iter()
+            .filter(|(f, _)| f.label == fault.label)
+            .count();
         let label = match (again, times) {
             (true, _) => String::new(),
             (false, 1) => fault.label.clone(),
             (false, n) => format!("{} ({n} times)", fault.label),
         };
-        spans.push((fault.from_s, fault.to_s, FAULT, label));
+        spans.push((fault.from_s, fault.to_s, *color, label));
     }
     // From right to left: a label that gives way goes up, and what leads down from it stands left
     // of the labels below.

@@ -26,6 +26,8 @@ pub(crate) const SOFT: RGBColor = RGBColor(0x5B, 0x63, 0x6D);
 pub(crate) const GRID: RGBColor = RGBColor(0xDD, 0xE1, 0xE6);
 /// Lines of those that are not named.
 pub(crate) const REST: RGBColor = RGBColor(0xB4, 0xBA, 0xC2);
+/// Bands in which a group has no leader, drawn with [`BAND`].
+pub(crate) const LEADERLESS: RGBColor = RGBColor(0xCC, 0x79, 0xA7);
 /// Bands of faults, drawn with [`BAND`].
 pub(crate) const FAULT: RGBColor = RGBColor(0xE6, 0x9F, 0x00);
 /// The band of the warm-up, drawn with [`BAND`].

@@ -6,7 +6,9 @@ use model::Files;
 use policy::Outcome;
 use std::collections::BTreeMap;
 use std::io;
-use stormglass_cluster::{DiscoveryFact, EdgeId, Limits, Observer, Reason, TransactionFact, World};
+use stormglass_cluster::{
+    DiscoveryFact, EdgeId, GroupFact, Limits, Observer, Reason, TransactionFact, World,
+};
 
 /// What a world said, by the names of the model.
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ pub(crate) struct Log {
     dead: Vec<(EdgeId, f64)>,
     discovery: Vec<(usize, f64, DiscoveryFact)>,
     transactions: Vec<(f64, TransactionFact)>,
+    groups: Vec<(usize, f64, GroupFact)>,
     pub(crate) faults: Vec<(f64, usize, bool)>,
     /// By edge.
     in_flight: Vec<u64>,
@@ -224,6 +227,13 @@ impl Log {
         wasted.map_or(0.0, |wasted| wasted.as_millis_f64())
     }
 
+    /// What was said of the group of a service, but for its messages.
+    pub(crate) fn group(&self, service: &str) -> Vec<(f64, GroupFact)> {
+        of(&self.groups, self.service(service), |&(s, at, fact)| {
+            (s, (at, fact))
+        })
+    }
+
     /// When the number of open and half-open breakers of a caller changed, and to what.
     pub(crate) fn breakers(&self, edge: &str) -> Vec<(f64, (u32, u32))> {
         of(&self.breakers, self.edge(edge), |&(e, at, state)| {
@@ -310,6 +320,11 @@ impl Observer for Log {
 
     fn transaction(&mut self, now: Instant, _: usize, _: Instant, fact: TransactionFact) {
         self.transactions.push((ms(now), fact));
+    }
+    fn group(&mut self, now: Instant, service: usize, fact: GroupFact) {
+        if fact != GroupFact::Message {
+            self.groups.push((service, ms(now), fact));
+        }
     }
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {
         self.faults.push((ms(now), fault, active));

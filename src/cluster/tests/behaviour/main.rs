@@ -11,6 +11,7 @@ mod crash;
 mod degrade;
 mod discovery;
 mod ejection;
+mod groups;
 mod handlers;
 mod hedges;
 mod keys;

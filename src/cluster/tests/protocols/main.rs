@@ -1,10 +1,11 @@
-//! Back-off, retries, hedging and two-phase commit against figures that others published.
+//! Back-off, retries, hedging, two-phase commit and elections against figures that others published.
 //!
 //! Expected values and tolerances are read from `data/protocols.csv`; no number here comes from our
 //! own output. A figure passes when it is within the tolerance, and when the half-width of its
 //! 95 % interval over replications is too: a run that is too short to see an error fails as well.
 
 mod counts;
+mod elections;
 mod transactions;
 mod truth;
 

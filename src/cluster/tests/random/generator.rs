@@ -67,6 +67,8 @@ struct Shape {
     /// Instances and endpoints of each service.
     services: Vec<(usize, usize)>,
     workloads: usize,
+    /// Services with a leader.
+    replicated: Vec<usize>,
 }
 
 struct Generator<'a> {
@@ -251,6 +253,7 @@ impl Generator<'_> {
                 "{zone_aware: {min_cluster_size: 1, within: {consistent_hash: {}}}}",
             ]);
             line!(self, "    balancer: {balancer}");
+            self.replication(service);
             self.door();
             if self.choices.chance(3) {
                 let startup = self.distribution();
@@ -262,6 +265,39 @@ impl Generator<'_> {
                 line!(self, "      e{endpoint}: {steps}");
             }
         }
+    }
+
+    /// With times that let elections end, and ones that do not.
+    fn replication(&mut self, service: usize) {
+        if !self.choices.chance(2) {
+            return;
+        }
+        self.shape.replicated.push(service);
+        let protocols = ["raft", "primary_backup", "paxos"];
+        let all = if self.shape.services[service].0 > 1 {
+            3
+        } else {
+            2
+        };
+        let protocol = self.choices.of(&protocols[..all]);
+        let timeout = self.choices.of(&[
+            "{uniform: {low: 30ms, high: 60ms}}",
+            "{uniform: {low: 150ms, high: 300ms}}",
+            "30ms",
+        ]);
+        let (force, send) = (
+            self.choices
+                .of(&["0s", "1ms", "{exponential: {mean: 5ms}}"]),
+            self.span(),
+        );
+        let (capacity, wait) = (self.choices.of(&[1000, 0, 2]), self.span());
+        let (reads, catch_up) = (self.choices.of(&["leader", "any"]), self.span());
+        line!(
+            self,
+            "    replication: {{protocol: {protocol}, heartbeat: 10ms, election_timeout: {timeout}, \
+             force: {force}, send: {send}, failover_buffer: {{capacity: {capacity}, wait: {wait}}}, \
+             reads: {reads}, catch_up: {catch_up}}}"
+        );
     }
 
     /// Ejection, admission and degradation.

@@ -9,6 +9,7 @@ mod limits;
 mod places;
 mod policies;
 mod rates;
+mod replication;
 mod retries;
 mod services;
 mod sets;

@@ -88,7 +88,14 @@ impl Generator<'_> {
         match self.choices.below(10) {
             0 | 1 => {
                 let mode = self.choices.of(&["refuse", "blackhole"]);
-                format!("crash: {{{}, mode: {mode}}}", self.machines())
+                let whom = match self.shape.replicated.is_empty() {
+                    false if self.choices.chance(5) => {
+                        let replicated = self.shape.replicated.clone();
+                        format!("leader: s{}", self.choices.of(&replicated))
+                    }
+                    _ => self.machines(),
+                };
+                format!("crash: {{{whom}, mode: {mode}}}")
             }
             2 | 3 => format!("pause: {{{}}}", self.machines()),
             4 => {
