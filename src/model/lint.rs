@@ -7,6 +7,7 @@
 
 mod answer;
 mod breakers;
+mod discovery;
 mod flow;
 mod graph;
 mod idle;
@@ -43,6 +44,7 @@ pub fn lint(loaded: &Loaded) -> Vec<Diagnostic> {
     breakers::check(&graph, &flow, &mut warnings);
     load::check(&graph, &answers, &flow, &mut warnings);
     unused::check(&graph, &mut warnings);
+    discovery::check(&graph, &mut warnings);
     idle::check(&graph, &mut warnings);
     replicas::check(&graph, &mut warnings);
     warnings.sorted()

@@ -201,7 +201,7 @@ const WORDS: [&str; 12] = [
 
 impl Value for Step {
     fn read(node: &Node, cx: &mut Reader<'_>) -> Option<Self> {
-        let Kind::Map(entries) = &node.kind else {
+        let Kind::Map(_) = &node.kind else {
             cx.expected("a step", node)
                 .help(format!("a step is a map with one of {}", listed(WORDS)));
             return None;

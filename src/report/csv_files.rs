@@ -1,8 +1,8 @@
 //! Results as tidy tables: one figure per row, or one window and subject per row. Numbers keep
 //! every digit; what was not measured is an empty cell.
 //!
-//! `summary.csv`: `scope,name,metric,mean,low,high,unit`, with scope `workload`, `service` or
-//! `call`. Counts are sums over replications and have no interval.
+//! `summary.csv`: `scope,name,metric,mean,low,high,unit`, with scope `workload`, `service`,
+//! `call` or `discovery`. Counts are sums over replications and have no interval.
 //!
 //! `transactions.csv`: the same columns, with scope `transaction`; only where the model has any.
 //!
@@ -64,6 +64,9 @@ pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
         let mut subject = table.subject("call", name);
         subject.count("calls", c.calls)?;
         subject.count("attempts", c.attempts)?;
+        if let Some(dead) = c.sent_to_dead {
+            subject.count("sent_to_dead", dead)?;
+        }
         let amplification = Estimate {
             mean: c.amplification,
             low: None,
@@ -74,6 +77,15 @@ pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
         subject.count("degraded", c.degraded)?;
         subject.count("in_flight", c.in_flight)?;
         subject.failures(&c.failed)?;
+    }
+    for (name, d) in &record.discovery {
+        let mut subject = table.subject("discovery", name);
+        subject.figure("known", &d.known, "instances")?;
+        subject.count("down_detected", d.down_detected_ms.count)?;
+        subject.figure("down_detected.mean", &d.down_detected_ms.mean, "ms")?;
+        subject.figure("down_detected.max", &d.down_detected_ms.max, "ms")?;
+        subject.count("false_positives", d.false_positives)?;
+        subject.count("messages", d.messages)?;
     }
     finish(table.writer)
 }

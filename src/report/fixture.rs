@@ -122,6 +122,7 @@ fn call(calls: u64, attempts: u64, timeouts: u64) -> CallRecord {
     CallRecord {
         calls,
         attempts,
+        sent_to_dead: None,
         amplification: Some(attempts as f64 / calls as f64),
         succeeded: calls - timeouts,
         degraded: timeouts / 2,
@@ -220,6 +221,7 @@ pub(crate) fn checkout() -> RunRecord {
         transactions: BTreeMap::from([("order.create".into(), transaction())]),
         metrics: BTreeMap::new(),
         groups: BTreeMap::new(),
+        discovery: BTreeMap::new(),
         violations: Vec::new(),
         series: Series {
             window_s: 1.0,

@@ -1,6 +1,7 @@
 //! The page that a run prints: the verdict first, then what explains it. It decides what is worth
 //! a line in a terminal; everything else is in the files.
 
+mod discovery;
 mod groups;
 mod overtime;
 mod replay;
@@ -22,7 +23,8 @@ const MOST_CALLS: usize = 12;
 /// More broken invariants than this are only counted.
 const MOST_VIOLATIONS: usize = 5;
 
-/// The page: verdict, workloads, time, services, transactions, troubled calls, and what was run.
+/// The page: verdict, workloads, time, services, transactions, troubled calls, discovery, and what
+/// was run.
 pub fn page(record: &RunRecord, style: &Style) -> String {
     let mut out = String::new();
     verdict::write(record, style, &mut out);
@@ -41,6 +43,7 @@ pub fn page(record: &RunRecord, style: &Style) -> String {
     transactions::write(&record.transactions, style, &mut out);
     groups::write(&record.groups, style, &mut out);
     calls(&record.calls, style, &mut out);
+    discovery::write(&record.discovery, style, &mut out);
     heading("Run", style, &mut out);
     facts(record, style, &mut out);
     out
@@ -255,8 +258,15 @@ fn calls(calls: &BTreeMap<String, CallRecord>, style: &Style, out: &mut String) 
                 if *failed > 0 { Ink::Bad } else { Ink::Plain },
             ),
         ]);
+        let mut notes = Vec::new();
         if *failed > 0 {
-            table.note(format!("failed: {}", kinds(&call.failed)));
+            notes.push(format!("failed: {}", kinds(&call.failed)));
+        }
+        if let Some(dead) = call.sent_to_dead.filter(|dead| *dead > 0) {
+            notes.push(format!("sent to dead instances: {}", count(dead)));
+        }
+        if !notes.is_empty() {
+            table.note(notes.join(" · "));
         }
     }
     table.render(style, out);

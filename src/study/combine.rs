@@ -3,12 +3,13 @@
 //! Replications come in their order, whichever thread made them, so that floating-point sums have
 //! the same bytes. It refuses to know how they were made.
 
+use crate::discovery::{DiscoveryMeasured, can_crash, kind};
 use crate::figures::{Figures, LatencyFigures, Pooled, millis, per};
 use crate::groups::{GroupCounts, GroupTimes};
 use crate::metrics::busy_at_once;
 use crate::record::{
-    CallRecord, Estimate, GroupRecord, LatencyRecord, Objective, QueueLength, ServiceRecord, Spans,
-    Staleness, Wait, WorkloadRecord,
+    CallRecord, Detection, DiscoveryRecord, Estimate, GroupRecord, LatencyRecord, Objective,
+    QueueLength, ServiceRecord, Spans, Staleness, Wait, WorkloadRecord,
 };
 use crate::recorder::EdgeMeasured;
 use crate::windows::ServiceTotals;
@@ -91,6 +92,7 @@ impl Combined<'_> {
             let one = &replication.edges[edge];
             sum.calls += one.calls;
             sum.attempts += one.attempts;
+            sum.sent_to_dead += one.sent_to_dead;
             for (total, count) in sum.ended.iter_mut().zip(one.ended) {
                 *total += count;
             }
@@ -101,6 +103,7 @@ impl Combined<'_> {
         CallRecord {
             calls: sum.calls,
             attempts: sum.attempts,
+            sent_to_dead: can_crash(self.model).then_some(sum.sent_to_dead),
             amplification: per(sum.attempts as f64, sum.calls as f64),
             succeeded: sum.succeeded(),
             degraded: sum.ended[Outcome::Degraded as usize],
@@ -205,6 +208,36 @@ impl Combined<'_> {
             acknowledged: sum.acknowledged,
         };
         (service.name.clone(), record)
+    }
+
+    /// Of the services whose callers do not simply know all instances.
+    pub(crate) fn discovery(&self) -> BTreeMap<String, DiscoveryRecord> {
+        let services = self.model.services.iter().enumerate();
+        let discovered = services.filter_map(|(s, service)| {
+            let kind = kind(&service.discovery)?;
+            let sum = |count: fn(&DiscoveryMeasured) -> u64| {
+                let counts = self.replications.iter().map(|r| count(&r.discovery[s]));
+                counts.sum()
+            };
+            let figure = |value: fn(&DiscoveryMeasured) -> Option<f64>| {
+                self.estimate(Range::NotNegative, |r| value(&r.discovery[s]))
+            };
+            let record = DiscoveryRecord {
+                kind,
+                known: self.estimate(Range::NotNegative, |r| {
+                    r.discovery[s].known(service.instances, r.seconds)
+                }),
+                down_detected_ms: Detection {
+                    count: sum(|d| d.detected),
+                    mean: figure(DiscoveryMeasured::mean_detection),
+                    max: figure(DiscoveryMeasured::slowest_detection),
+                },
+                false_positives: sum(|d| d.false_positives),
+                messages: sum(|d| d.messages),
+            };
+            Some((service.name.clone(), record))
+        });
+        discovered.collect()
     }
 
     /// Over the replications that have the figure.

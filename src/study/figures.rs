@@ -2,6 +2,7 @@
 //!
 //! It refuses to know names and other replications.
 
+use crate::discovery::DiscoveryMeasured;
 use crate::groups::{GroupFigures, GroupTimes};
 use crate::recorder::{EdgeMeasured, Measured, ServiceMeasured};
 use crate::transactions::{TransactionFacts, TransactionFigures};
@@ -49,6 +50,8 @@ pub(crate) struct Figures {
     pub(crate) transactions: Vec<TransactionFigures>,
     /// In the order of the replicated services.
     pub(crate) groups: Vec<GroupFigures>,
+    /// By service.
+    pub(crate) discovery: Vec<DiscoveryMeasured>,
     pub(crate) faults: Vec<(usize, Instant, Instant)>,
 }
 
@@ -85,6 +88,7 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
             .iter()
             .map(TransactionFacts::figures)
             .collect(),
+        discovery: measured.discovery,
         faults: measured.faults,
     };
     (

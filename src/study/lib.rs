@@ -6,6 +6,7 @@
 
 mod combine;
 pub mod compare;
+mod discovery;
 mod error;
 mod fault_log;
 mod faults;

@@ -3,6 +3,7 @@
 //!
 //! One replication gives one value of each; it refuses to know how values become estimates.
 
+use crate::discovery::{can_crash, kind};
 use crate::figures::{Figures, per};
 use crate::groups::GroupCounts;
 use crate::transactions::TransactionMetric;
@@ -93,6 +94,13 @@ enum Of {
     Amplification(usize),
     CallFailures(usize),
     Transaction(usize, TransactionMetric),
+    SentToDead(usize),
+    /// A service, and how many instances it has.
+    Known(usize, u32),
+    DetectionMean(usize),
+    DetectionMax(usize),
+    FalsePositives(usize),
+    DiscoveryMessages(usize),
     /// A figure of a group, by its place among the replicated services.
     Group(usize, OfGroup),
 }
@@ -109,8 +117,8 @@ enum OfGroup {
 }
 
 impl Metric {
-    /// All figures of a model: workloads, then services, calls and transactions, each in the order of
-    /// the file. `edges` are named `caller->service.endpoint`, those of workloads first.
+    /// All figures of a model: workloads, then services, calls, discovery and transactions, each in
+    /// the order of the file. `edges` are named `caller->service.endpoint`, those of workloads first.
     pub(crate) fn all(
         model: &Model,
         edges: &[String],
@@ -197,6 +205,35 @@ impl Metric {
             let name = |what: &str| format!("calls.{edge}.{what}");
             add(name("amplification"), Count, Less, Of::Amplification(e));
             add(name("failed"), Ratio, Less, Of::CallFailures(e));
+            if can_crash(model) {
+                add(name("sent_to_dead"), Ratio, Less, Of::SentToDead(e));
+            }
+        }
+        for (s, service) in model.services.iter().enumerate() {
+            if kind(&service.discovery).is_none() {
+                continue;
+            }
+            let name = |what: &str| format!("discovery.{}.{what}", service.name);
+            add(
+                name("known"),
+                Count,
+                Neither,
+                Of::Known(s, service.instances),
+            );
+            add(
+                name("down_detected.mean"),
+                Milliseconds,
+                Less,
+                Of::DetectionMean(s),
+            );
+            add(
+                name("down_detected.max"),
+                Milliseconds,
+                Less,
+                Of::DetectionMax(s),
+            );
+            add(name("false_positives"), Count, Less, Of::FalsePositives(s));
+            add(name("messages"), Count, Less, Of::DiscoveryMessages(s));
         }
         for (t, step) in transactions.iter().enumerate() {
             for (what, unit, better, metric) in TransactionMetric::all() {
@@ -246,6 +283,15 @@ impl Metric {
                     OfGroup::StalenessMax => group.staleness.map(|times| times[1]),
                 }
             }
+            Of::SentToDead(e) => {
+                let edge = &figures.edges[e];
+                per(edge.sent_to_dead as f64, edge.attempts as f64)
+            }
+            Of::Known(s, instances) => figures.discovery[s].known(instances, figures.seconds),
+            Of::DetectionMean(s) => figures.discovery[s].mean_detection(),
+            Of::DetectionMax(s) => figures.discovery[s].slowest_detection(),
+            Of::FalsePositives(s) => Some(figures.discovery[s].false_positives as f64),
+            Of::DiscoveryMessages(s) => Some(figures.discovery[s].messages as f64),
             Of::CallFailures(e) => per(ended(e) - figures.edges[e].succeeded() as f64, ended(e)),
             Of::Transaction(t, metric) => metric.value(&figures.transactions[t]),
         }
@@ -277,7 +323,14 @@ pub fn find_metric(metrics: &[Metric], word: &str) -> Option<usize> {
 /// The name of a metric that is meant by a word.
 pub(crate) fn plain_name(word: &str) -> String {
     let mut word = word.strip_prefix("workloads.").unwrap_or(word).to_owned();
-    for time in ["latency", "in_doubt", "lock", "leaderless", "staleness"] {
+    for time in [
+        "latency",
+        "in_doubt",
+        "lock",
+        "leaderless",
+        "staleness",
+        "down_detected",
+    ] {
         word = word.replace(&format!(".{time}_ms."), &format!(".{time}."));
     }
     word

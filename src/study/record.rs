@@ -80,6 +80,9 @@ pub struct RunRecord {
     /// Replicated services, by name; absent without one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, GroupRecord>,
+    /// By service, where callers learn of instances otherwise than by a static list.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub discovery: BTreeMap<String, DiscoveryRecord>,
     /// Broken invariants of protocols and of the request path; empty in a sound run.
     pub violations: Vec<Violation>,
     /// Over time and by latency: what charts and `timeseries.csv` are made of; not in the JSON.
@@ -196,6 +199,10 @@ pub struct CallRecord {
     pub calls: u64,
     /// Attempts sent for them.
     pub attempts: u64,
+    /// Of these, to an instance that was down, as the caller did not know; counted when they were sent,
+    /// after warm-up. Absent where no fault makes an instance crash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_to_dead: Option<u64>,
     /// Attempts ÷ calls; absent without calls.
     pub amplification: Option<f64>,
     /// Calls answered, degraded answers included.
@@ -206,6 +213,33 @@ pub struct CallRecord {
     pub in_flight: u64,
     /// By kind; kinds that did not occur are absent.
     pub failed: BTreeMap<&'static str, u64>,
+}
+
+/// How callers learnt of a service's instances, after warm-up; counts are sums over replications.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct DiscoveryRecord {
+    /// `health_check`, `lease` or `gossip`.
+    pub kind: &'static str,
+    /// Instances that a caller knew of, over time and callers.
+    pub known: Estimate,
+    /// From the crash of an instance until a caller that knew it left it out; an instance that was up
+    /// again before a caller noticed does not count for that caller.
+    pub down_detected_ms: Detection,
+    /// How often a caller left out an instance that was up; a paused one is.
+    pub false_positives: u64,
+    /// Messages sent for it.
+    pub messages: u64,
+}
+
+/// How long it took to notice.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct Detection {
+    /// Crashes × callers that noticed.
+    pub count: u64,
+    /// Over these.
+    pub mean: Estimate,
+    /// The longest.
+    pub max: Estimate,
 }
 
 /// The transactions of one step, begun after warm-up; counts are sums over replications.

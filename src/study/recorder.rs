@@ -8,6 +8,7 @@
 //!
 //! It refuses to know other replications, and names.
 
+use crate::discovery::{DiscoveryFacts, DiscoveryMeasured};
 use crate::fault_log::FaultLog;
 use crate::groups::{GroupFacts, GroupMeasured};
 use crate::plan::Plan;
@@ -15,7 +16,7 @@ use crate::progress::Progress;
 use crate::transactions::TransactionFacts;
 use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
-use cluster::{EdgeId, GroupFact, Observer, Tick, TransactionFact};
+use cluster::{DiscoveryFact, EdgeId, GroupFact, Observer, Tick, TransactionFact};
 use policy::Outcome;
 use stats::{Gauge, Histogram};
 
@@ -31,6 +32,8 @@ pub(crate) struct Recorder<'a> {
     transactions: Vec<TransactionFacts>,
     /// Of replicated services, by their numbers.
     groups: Vec<(usize, GroupFacts)>,
+    /// By service.
+    discovery: Vec<DiscoveryFacts>,
     faults: FaultLog,
     windows: Windows,
     /// When the window in hand began.
@@ -55,6 +58,8 @@ struct EdgeFacts {
     /// By phase of the start, and number of the outcome.
     ended: [[u64; Outcome::ALL.len()]; PHASES],
     lost: u64,
+    /// Attempts to instances that were down, after warm-up.
+    sent_to_dead: u64,
     /// Open breakers of all callers.
     open: Gauge,
     /// Calls started before the end of the warm-up.
@@ -104,6 +109,8 @@ pub(crate) struct Measured {
     pub(crate) services: Vec<ServiceMeasured>,
     /// By step.
     pub(crate) transactions: Vec<TransactionFacts>,
+    /// By service.
+    pub(crate) discovery: Vec<DiscoveryMeasured>,
     /// By workload: successes of requests issued after warm-up.
     pub(crate) latencies: Vec<Histogram>,
     pub(crate) groups: Vec<GroupMeasured>,
@@ -117,6 +124,8 @@ pub(crate) struct Measured {
 pub(crate) struct EdgeMeasured {
     pub(crate) calls: u64,
     pub(crate) attempts: u64,
+    /// Attempts to instances that were down.
+    pub(crate) sent_to_dead: u64,
     /// By the number of the outcome.
     pub(crate) ended: [u64; Outcome::ALL.len()],
 }
@@ -152,6 +161,7 @@ impl<'a> Recorder<'a> {
             services: vec![ServiceFacts::default(); services],
             transactions: vec![TransactionFacts::default(); transactions],
             groups: Vec::new(),
+            discovery: vec![DiscoveryFacts::default(); services],
             faults: FaultLog::default(),
             windows: Windows::new(plan.windows(), workloads, services, breakers),
             window_start: Instant::ZERO,
@@ -166,6 +176,12 @@ impl<'a> Recorder<'a> {
     pub(crate) fn with_groups(mut self, services: impl IntoIterator<Item = usize>) -> Self {
         let groups = services.into_iter();
         self.groups = groups.map(|s| (s, GroupFacts::new())).collect();
+        self
+    }
+
+    /// The same, where so many callers have a view of each service.
+    pub(crate) fn watched(mut self, watchers: impl Iterator<Item = u32>) -> Self {
+        self.discovery = watchers.map(DiscoveryFacts::new).collect();
         self
     }
 
@@ -190,8 +206,10 @@ impl<'a> Recorder<'a> {
                 0
             },
             attempts: edge.attempts[1],
+            sent_to_dead: edge.sent_to_dead,
             ended: edge.ended[1],
         });
+        let discovery = self.discovery.iter().map(|facts| facts.finish(end, warm));
         let services = self.services.into_iter().map(|service| {
             let totals = service.totals(end);
             ServiceMeasured {
@@ -214,6 +232,7 @@ impl<'a> Recorder<'a> {
             edges: edges.collect(),
             services: services.collect(),
             transactions: self.transactions,
+            discovery: discovery.collect(),
             latencies: self
                 .latencies
                 .into_iter()
@@ -260,6 +279,9 @@ impl<'a> Recorder<'a> {
         for service in &mut self.services {
             service.warmup = service.totals(self.plan.warmup_end);
             service.queue.restart_max();
+        }
+        for facts in &mut self.discovery {
+            facts.end_warmup(self.plan.warmup_end);
         }
     }
 
@@ -414,6 +436,14 @@ impl Observer for Recorder<'_> {
         if let Some((_, facts)) = groups.find(|(of, _)| *of == service) {
             facts.hear(now, fact, self.warm);
         }
+    }
+
+    fn sent_to_dead(&mut self, _now: Instant, edge: EdgeId) {
+        self.edges[edge].sent_to_dead += u64::from(self.warm);
+    }
+
+    fn discovery(&mut self, now: Instant, service: usize, fact: DiscoveryFact) {
+        self.discovery[service].hear(now, self.warm, fact);
     }
 
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {

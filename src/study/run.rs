@@ -166,8 +166,10 @@ impl<'a> Study<'a> {
         self.transactions.get_or_init(|| transactions.to_vec());
         let (workloads, services) = (self.model.workloads.len(), self.model.services.len());
         let sizes = [workloads, services, transactions.len()];
+        let watchers = (0..services).map(|service| world.watchers(service));
         let mut recorder = Recorder::new(plan.clone(), sizes, &breakers, self.progress)
-            .with_groups(self.model.replicated());
+            .with_groups(self.model.replicated())
+            .watched(watchers);
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
         let violations = violations(number, &ended, &world, &recorder, edges);
         let (own, figures) = split(recorder.finish(ended.at));
@@ -234,6 +236,7 @@ impl<'a> Study<'a> {
             transactions: combined.transactions(),
             metrics: self.metrics(&figures),
             groups: combined.groups(),
+            discovery: combined.discovery(),
             violations,
             series: combined.series(),
             wall_s: watch.seconds(),

@@ -2,6 +2,7 @@
 
 use super::Warnings;
 use super::graph::{Caller, Graph};
+use crate::types::Discovery;
 
 /// Warns of every endpoint that neither a workload nor another endpoint asks for. What only such an
 /// endpoint calls is not told: it follows.
@@ -11,12 +12,21 @@ pub(super) fn check(graph: &Graph<'_>, out: &mut Warnings<'_>) {
     for site in &graph.sites {
         called[site.target] |= site.caller != Caller::Endpoint(site.target);
     }
+    let registries = graph.model.services.iter();
+    let registries: Vec<_> = registries
+        .filter_map(|service| match &service.discovery {
+            Discovery::Lease(lease) => lease.registry,
+            _ => None,
+        })
+        .collect();
     // Of those who only call each other, the one that no other of them was needed to find.
     let mut told = reached;
     let roots = (0..called.len()).filter(|&endpoint| !called[endpoint]);
     let circles = graph.order.iter().rev().copied();
     for endpoint in roots.chain(circles) {
-        if told[endpoint] {
+        // A registry is asked otherwise.
+        let service = graph.endpoints[endpoint].target.service;
+        if told[endpoint] || registries.contains(&service) {
             continue;
         }
         let mut left = vec![endpoint];

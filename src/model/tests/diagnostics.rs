@@ -145,6 +145,8 @@ cases! {
     write_by_a_stranger: format!("{}stores: {{stock: {{owner: db}}}}\n", with("- compute: 1ms", "- write: stock.items"));
     write_without_a_read: format!("{}stores: {{stock: {{owner: web}}}}\n", with("- compute: 1ms", "- read: stock.shelves\n        - {write: stock.items, if_unchanged: true}"));
     stores_that_are_not_there: format!("{}stores: {{stock: {{owner: dv, replicas: 3}}}}\n", with("- compute: 1ms", "- read: stok.items\n        - read: stock"));
+    discovery_that_does_not_fit: with("  db:\n", "  db:\n    discovery: {lease: {registry: wbe, expiry: 10s, refesh: 1s}}\n");
+    registries_that_do_not_agree: with("  web:\n", "  web:\n    discovery: {lease: {registry: db}}\n").replace("  db:\n", "  db:\n    discovery: {lease: {registry: db, self_preservation: 50%, eviction: 5s}}\n");
     keys_of_nobody: with("target: web.get, ", "target: web.get, keys: {zipf: 1}, ");
 
     // Sets.

@@ -153,6 +153,9 @@ cases! {
     hedges_that_come_too_late: with("  browser:\n    - timeout: 3s\n", "  browser:\n    - timeout: 3s\n    - hedge: {delay: 3s}\n").replace("    - timeout: 300ms\n", "    - hedge: {delay: 400ms, hedge_on: [unavailable]}\n    - timeout: 300ms\n");
     keys_that_nobody_has: with("    - timeout: 3s\n", "    - rate_limit: {gcra: {rate: 999/s}, keys: 5}\n    - timeout: 3s\n").replace("  db:\n", "  db:\n    admission: [{rate_limit: {gcra: {rate: 999/s}, keys: 5}}]\n");
     nothing_to_leave_out: with("  shop:\n", "  shop:\n    degrade: {queue_length: 10}\n");
+    // Discovery.
+    leases_that_never_end: with("  db:\n", "  db:\n    discovery: lease\n");
+    lists_that_are_old: with("  db:\n", "  db:\n    discovery: {lease: {self_preservation: 0, refresh: 5m}}\n");
     // Endpoints.
     endpoint_that_nothing_calls: with("      query:", "      drop: [{call: db.query}, {call: db.drop_all}]\n      drop_all: []\n      query:");
     endpoints_that_only_call_each_other: with("      query:", "      ping: [{fail: 50%}, {call: db.pong}]\n      pong: [{call: db.ping}]\n      query:");

@@ -4,9 +4,11 @@
 //!
 //! What `foca` leaves to its host is settled here after HashiCorp's memberlist: news are sent to
 //! three members five times per probe interval as long as there are any, each ⌈4·log₁₀(n + 1)⌉ times
-//! (`RetransmitMult` 4); one that has lost sight of everyone asks the members that it began with,
-//! one after the other, until somebody answers; and those declared down are told so, and asked now
-//! and then, so that two halves find each other again.
+//! (`RetransmitMult` 4); those declared down are told so, and asked now and then, so that two halves
+//! find each other again; and one that takes no part asks the members that it began with, one after
+//! the other, until somebody answers. It takes no part when it has just started, when it has lost
+//! sight of everyone, and when it has changed its identity after it was declared down: the crate
+//! tells that to three members once, and would be still for ever where these messages are lost.
 
 use super::codec::{Identity, Plain};
 use super::{ConfigError, positive};
@@ -53,7 +55,7 @@ pub enum GossipAction {
 pub enum GossipTimer {
     /// One of the protocol's, by its place.
     Protocol(u32),
-    /// To look for somebody, if there is nobody.
+    /// To look for somebody, while it takes no part.
     Join,
 }
 
@@ -136,7 +138,7 @@ impl Gossip {
         match timer {
             GossipTimer::Join => {
                 self.is_looking = false;
-                if self.foca.num_members() == 0 {
+                if !self.outbox.takes_part {
                     self.join(now, out);
                 }
             }
@@ -190,7 +192,7 @@ impl Gossip {
         for (address, alive) in outbox.changed.drain(..) {
             out.push(GossipAction::Changed { address, alive });
         }
-        if core::mem::take(&mut outbox.idle) && !self.is_looking {
+        if core::mem::take(&mut outbox.left) && !outbox.takes_part && !self.is_looking {
             self.look_again(now, out);
         }
     }
@@ -237,8 +239,10 @@ struct Outbox {
     sent: Vec<(u32, Box<[u8]>)>,
     set: Vec<(u32, Duration)>,
     changed: Vec<(u32, bool)>,
-    /// Nobody is left.
-    idle: bool,
+    /// It probes others, and they know it.
+    takes_part: bool,
+    /// It has ceased to.
+    left: bool,
     timers: Vec<Option<Timer<Identity>>>,
     free: Vec<u32>,
 }
@@ -256,7 +260,10 @@ impl Runtime<Identity> for Outbox {
         match notification {
             Notification::MemberUp(member) => self.changed.push((member.address, true)),
             Notification::MemberDown(member) => self.changed.push((member.address, false)),
-            Notification::Idle => self.idle = true,
+            Notification::Active => self.takes_part = true,
+            Notification::Idle | Notification::Rejoin(_) | Notification::Defunct => {
+                (self.takes_part, self.left) = (false, true);
+            }
             _ => {}
         }
     }

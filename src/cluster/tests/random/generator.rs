@@ -255,6 +255,7 @@ impl Generator<'_> {
             line!(self, "    balancer: {balancer}");
             self.replication(service);
             self.door();
+            self.discovery();
             if self.choices.chance(3) {
                 let startup = self.distribution();
                 line!(self, "    startup: {startup}");
@@ -298,6 +299,37 @@ impl Generator<'_> {
              force: {force}, send: {send}, failover_buffer: {{capacity: {capacity}, wait: {wait}}}, \
              reads: {reads}, catch_up: {catch_up}}}"
         );
+    }
+
+    /// Services of one registry agree on what that does, so that this follows from who it is.
+    fn discovery(&mut self) {
+        if !self.choices.chance(2) {
+            return;
+        }
+        let pace = self.choices.of(&["20ms", "50ms", "200ms"]);
+        let discovery = match self.choices.below(4) {
+            0 => {
+                let (timeout, row) = (self.choices.of(&["5ms", "20ms"]), 1 + self.choices.below(3));
+                format!(
+                    "{{health_check: {{interval: {pace}, timeout: {timeout}, unhealthy: {row}}}}}"
+                )
+            }
+            1 => format!(
+                "{{lease: {{heartbeat: {pace}, expiry: 300ms, eviction: 100ms, refresh: {pace}}}}}"
+            ),
+            2 => {
+                let registry = self.choices.below(self.shape.services.len());
+                let share = ["0", "50%"][registry % 2];
+                format!(
+                    "{{lease: {{registry: s{registry}, heartbeat: {pace}, expiry: 300ms, \
+                     eviction: 100ms, refresh: {pace}, self_preservation: {share}}}}}"
+                )
+            }
+            _ => format!(
+                "{{gossip: {{probe_interval: {pace}, probe_timeout: 5ms, suspect_for: 50ms}}}}"
+            ),
+        };
+        line!(self, "    discovery: {discovery}");
     }
 
     /// Ejection, admission and degradation.

@@ -1,10 +1,10 @@
 //! Hears every fact of a world and keeps its own books: whatever is stated must be possible.
 
 use clock::{Duration, Instant};
-use model::{Model, Scheduling, Threading};
+use model::{Discovery, FaultKind, Model, Scheduling, Threading};
 use policy::Outcome;
 use std::collections::BTreeMap;
-use stormglass_cluster::{EdgeId, Observer, Tick, TransactionFact};
+use stormglass_cluster::{DiscoveryFact, EdgeId, Observer, Tick, TransactionFact};
 
 /// Between two looks at the limits of a run.
 const TICK: Duration = Duration::from_millis(1);
@@ -16,6 +16,8 @@ pub(crate) struct Ledger {
     pub(crate) services: Vec<Service>,
     faults: Vec<bool>,
     transactions: BTreeMap<(usize, Instant), Transactions>,
+    /// A fault may crash something.
+    crashes: bool,
     /// What was impossible.
     pub(crate) wrong: Vec<String>,
 }
@@ -26,6 +28,8 @@ pub(crate) struct Edge {
     pub(crate) ended: u64,
     pub(crate) lost: u64,
     attempts: u64,
+    /// Attempts to instances that were down; no more than there were.
+    dead: u64,
     /// Calls that have not ended, by their start.
     open: BTreeMap<Instant, u64>,
     breakers: (i64, i64),
@@ -49,6 +53,9 @@ pub(crate) struct Service {
     /// Instances that callers leave out, each counted for each, and how many there may be.
     ejected: i64,
     most_ejected: i64,
+    /// The same for those that callers do not know of.
+    unknown: i64,
+    most_unknown: i64,
     arrived: u64,
     served: u64,
     completed: u64,
@@ -91,6 +98,11 @@ impl Ledger {
                     Some(_) if service.instances > 1 => callers * i64::from(service.instances),
                     _ => 0,
                 },
+                unknown: 0,
+                most_unknown: match service.discovery {
+                    Discovery::Static => 0,
+                    _ => callers * i64::from(service.instances),
+                },
                 arrived: 0,
                 served: 0,
                 completed: 0,
@@ -105,6 +117,10 @@ impl Ledger {
             services: model.services.iter().map(service).collect(),
             faults: vec![false; model.faults.len()],
             transactions: BTreeMap::new(),
+            crashes: model
+                .faults
+                .iter()
+                .any(|fault| matches!(fault.kind, FaultKind::Crash { .. })),
             wrong: Vec::new(),
         }
     }
@@ -278,6 +294,29 @@ impl Observer for Ledger {
         let begun = *begun;
         self.expect(begun.open >= 0 && begun.in_doubt >= 0, || {
             format!("{fact:?} at step {step} for what began at {started}: {begun:?}")
+        });
+    }
+
+    fn sent_to_dead(&mut self, now: Instant, edge: EdgeId) {
+        self.at(now);
+        self.edges[edge].dead += 1;
+        let Edge { attempts, dead, .. } = self.edges[edge];
+        let possible = dead <= attempts && self.crashes;
+        self.expect(possible, || {
+            format!("{dead} of {attempts} attempts of edge {edge} went to the dead")
+        });
+    }
+
+    fn discovery(&mut self, now: Instant, service: usize, fact: DiscoveryFact) {
+        self.at(now);
+        let DiscoveryFact::LeftOut { before, after } = fact else {
+            return;
+        };
+        let of = &mut self.services[service];
+        of.unknown += i64::from(after) - i64::from(before);
+        let (unknown, most) = (of.unknown, of.most_unknown);
+        self.expect(before != after && (0..=most).contains(&unknown), || {
+            format!("{unknown} of {most} instances of service {service} are unknown")
         });
     }
 

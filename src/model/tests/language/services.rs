@@ -3,7 +3,9 @@
 use crate::{around_service, around_steps, complaint, model, ms};
 use clock::Duration;
 use policy::config::{BalancerConfig, Codel, Discipline};
-use stormglass_model::{Abandoned, Distribution, Scheduling, Step};
+use stormglass_model::{
+    Abandoned, Discovery, Distribution, Gossip, HealthCheck, Lease, Scheduling, Step,
+};
 
 #[test]
 fn steps_of_every_kind() {
@@ -113,6 +115,75 @@ fn services_of_every_kind() {
         service.scheduling,
         Scheduling::ProcessorSharing { cores: 1 }
     );
+}
+
+#[test]
+fn discovery_of_every_kind() {
+    let s = Duration::from_secs;
+    let discovery =
+        |text: &str| model(&around_service(&format!("discovery: {text}"))).services[0].discovery;
+    assert_eq!(discovery("static"), Discovery::Static);
+    let check = HealthCheck {
+        interval: s(2),
+        timeout: s(2),
+        unhealthy: 3,
+        healthy: 2,
+    };
+    assert_eq!(discovery("health_check"), Discovery::HealthCheck(check));
+    let timeout = s(1);
+    assert_eq!(
+        discovery("{health_check: {timeout: 1s}}"),
+        Discovery::HealthCheck(HealthCheck { timeout, ..check })
+    );
+    let lease = Lease {
+        registry: None,
+        heartbeat: s(30),
+        expiry: s(90),
+        eviction: s(60),
+        refresh: s(30),
+        self_preservation: 0.85,
+    };
+    assert_eq!(discovery("lease"), Discovery::Lease(lease));
+    let (registry, self_preservation) = (Some(0), 0.0);
+    assert_eq!(
+        discovery("{lease: {registry: s, self_preservation: 0}}"),
+        Discovery::Lease(Lease {
+            registry,
+            self_preservation,
+            ..lease
+        })
+    );
+    let gossip = Gossip {
+        probe_interval: s(1),
+        probe_timeout: ms(500),
+        indirect_probes: 3,
+        suspect_for: s(4),
+    };
+    assert_eq!(discovery("{gossip: {}}"), Discovery::Gossip(gossip));
+}
+
+#[test]
+fn discovery_that_makes_no_sense() {
+    for (text, told) in [
+        (
+            "{health_check: {interval: 1s, timeout: 2s}}",
+            "`timeout` is longer than `interval`",
+        ),
+        (
+            "{lease: {heartbeat: 30s, expiry: 30s}}",
+            "`expiry` must be longer than `heartbeat`",
+        ),
+        ("{lease: {registry: t}}", "there is no service `t`"),
+        (
+            "{gossip: {probe_interval: 500ms}}",
+            "`probe_timeout` must be shorter than `probe_interval`",
+        ),
+        ("{gossip: {indirect_probes: 0}}", "a whole number from 1"),
+        ("consul", "unknown discovery `consul`"),
+    ] {
+        let complaint = complaint(&around_service(&format!("discovery: {text}")));
+        assert!(complaint.contains(told), "{text}: {complaint}");
+    }
 }
 
 /// Circles of calls: those that nothing leaves are refused, those with a way out are not.
