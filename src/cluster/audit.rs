@@ -43,6 +43,7 @@ impl World {
         books.check_instances();
         books.check_guards();
         books.wrong.extend(self.audit_transactions());
+        books.wrong.extend(self.audit_queues());
         books.wrong.truncate(MOST);
         let violation = |what| Violation {
             checker: CHECKER,

@@ -77,7 +77,11 @@ impl World {
         let strand = &mut self.strands[root];
         if core::mem::take(&mut strand.is_errand) {
             let running = core::mem::replace(&mut strand.next, NONE);
+            let errand = self.errands[running].errand;
             self.errands.remove(running);
+            if let Errand::Message(errand) = errand {
+                self.message_dropped(errand);
+            }
         }
     }
 }

@@ -43,7 +43,9 @@ mod workload;
 mod world;
 
 pub use limits::{Ended, Limits, Reason, Violation};
-pub use observer::{DiscoveryFact, EdgeId, GroupFact, Observer, Tick, TransactionFact};
+pub use observer::{
+    DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,
+};
 pub use state::Edge;
 pub use transaction::TransactionStep;
 pub use world::World;

@@ -56,6 +56,11 @@ pub trait Observer {
     fn transaction(&mut self, now: Instant, step: usize, started: Instant, fact: TransactionFact) {}
     /// Something happened in the group of a replicated service.
     fn group(&mut self, now: Instant, service: usize, fact: GroupFact) {}
+    /// Something happened to a message of a queue that was published at `published` (that is: when the
+    /// broker had appended it).
+    fn message(&mut self, now: Instant, queue: usize, published: Instant, fact: MessageFact) {}
+    /// So many messages are in a queue from now on, waiting or out.
+    fn queue_depth(&mut self, now: Instant, queue: usize, depth: u64) {}
     /// An attempt of a call was sent to an instance that was down: its caller did not know.
     fn sent_to_dead(&mut self, now: Instant, edge: EdgeId) {}
     /// Something became known, or was believed, of the instances of a service.
@@ -125,6 +130,32 @@ pub enum GroupFact {
     Acknowledged,
     /// A read saw less than what was acknowledged before; by how much time it was behind.
     StaleRead(Duration),
+}
+
+/// What happens to a message; from [`MessageFact::Delivered`] on in one group of consumers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MessageFact {
+    /// The broker has taken it in; again, where its producer tried it more than once.
+    Published,
+    /// The queue was full, and its producer was told.
+    Refused,
+    /// It was given to a consumer.
+    Delivered {
+        /// Not for the first time.
+        again: bool,
+    },
+    /// A consumer has handled it, and the broker knows.
+    Acknowledged,
+    /// A consumer has handled a message that the group had handled before.
+    Duplicate,
+    /// A consumer knew that it had handled it, and let it be.
+    Recognized,
+    /// It was delivered in vain too often.
+    DeadLettered,
+    /// It was the oldest in a full queue, and was dropped.
+    Dropped,
+    /// It was over, and is to be consumed again by the will of a rollback.
+    Replayed,
 }
 
 /// What callers learn of a service's instances.

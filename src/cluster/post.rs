@@ -148,7 +148,8 @@ impl World {
             match &mail {
                 Mail::Transaction(letter) => self.transaction_mail_lost(now, obs, letter),
                 Mail::Discovery(letter) => self.discovery_refused(now, obs, from, to, letter),
-                Mail::Group(_) | Mail::Queue(_) => {}
+                Mail::Queue(letter) => self.queue_mail_lost(letter),
+                Mail::Group(_) => {}
             }
             return;
         }

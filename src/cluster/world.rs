@@ -141,6 +141,7 @@ impl World {
             .collect();
         let faults = fault::faults(model, &instances, seed, replication);
         let editions = Editions::new(model, &program, instances.len());
+        let queues = Queues::new(model, &program, &instances, seed, replication);
         let centre = Centre::new(model, instances.len(), seed, replication);
         let own = model.policies.iter().map(|policy| &policy.config);
         let policies = own.chain(&program.more_policies).cloned().collect();
@@ -174,7 +175,7 @@ impl World {
             sites: Vec::new(),
             channels: Vec::new(),
             peers: Vec::new(),
-            queues: Queues::default(),
+            queues,
             caches: Caches::new(&program.caches, model),
             editions,
             centre,

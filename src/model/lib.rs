@@ -19,6 +19,7 @@ mod network;
 mod policies;
 mod problem;
 mod quantity;
+mod queues;
 mod reader;
 mod report;
 mod root;

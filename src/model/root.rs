@@ -8,12 +8,13 @@ use crate::faults::{self, FaultShape};
 use crate::names::{Names, ServiceNames};
 use crate::network::{self, NetworkShape, ZoneShape};
 use crate::policies::{self, Layers};
+use crate::queues::{self, QueueShape};
 use crate::reader::{At, List, Named, Reader, Value};
 use crate::run::{RunShape, SloShape, resolve_run, resolve_slo};
 use crate::services::{self, ServiceShape};
 use crate::shape::record;
 use crate::stores::{self, StoreShape};
-use crate::tree::{Kind, Node};
+use crate::tree::Node;
 use crate::types::{FaultKind, Model, Policy, Service, Slo, Zone};
 use crate::workloads::{self, WorkloadShape};
 
@@ -41,12 +42,13 @@ record! {
         needed workloads: Named<WorkloadShape, 1>,
         /// How configuration changes while the model runs; never when absent.
         optional config: ConfigShape,
+        /// Messages that services leave for each other.
+        optional queues: Named<QueueShape>,
         /// New versions of services that go out while the model runs.
         optional deployments: List<DeploymentShape>,
         /// What goes wrong, and when.
         optional faults: List<FaultShape>,
     }
-    later { "queues" }
 }
 
 /// Reads a model from a tree. It is one only if no problem was noted.
@@ -84,6 +86,10 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
     }
     let deployments = root.deployments.map_or_else(Vec::new, |list| list.value.0);
     let (deployments, versions) = deployments::resolve(deployments, &names, cx);
+    let queues = root
+        .queues
+        .map_or_else(Named::empty, |queues| queues.value);
+    let queues = queues::resolve(queues, &services, &names, cx);
     let zones = names
         .zones
         .into_iter()
@@ -95,7 +101,7 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
         .map_or_else(|| file_stem.to_owned(), |name| name.value);
     let mut model = Model {
         stores: Vec::new(),
-        queues: Vec::new(),
+        queues,
         config,
         deployments,
         editions: Vec::new(),
@@ -200,12 +206,9 @@ fn gather_names(root: &Root, tree: &Node) -> Names {
         workloads,
         policies,
         stores: None,
-        queues: match tree.get("queues").map(|queues| &queues.kind) {
-            Some(Kind::Map(entries)) => {
-                Some(entries.iter().map(|(key, _)| key.text.clone()).collect())
-            }
-            Some(_) => None,
-            None => Some(Vec::new()),
+        queues: match &root.queues {
+            Some(queues) => Some(queues.names().map(str::to_owned).collect()),
+            None => absent("queues").then(Vec::new),
         },
     }
 }

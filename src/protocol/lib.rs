@@ -9,11 +9,13 @@
 //!
 //! | module | protocol | source |
 //! | --- | --- | --- |
+//! | [`broker`] | message queues: logs, groups, acknowledgements, dead letters | AMQP 0-9-1; Kafka; SQS |
 //! | [`discovery`] | health checks; leases; gossip | HAProxy; Eureka 1.10; Das, Gupta, Motivala 2002 |
 //! | [`two_phase_commit`] | atomic commitment, presumed abort | Mohan, Lindsay, Obermarck 1986 |
 //! | [`saga`] | steps that are compensated | Garcia-Molina, Salem 1987 |
 //! | [`tcc`] | reservations that expire | Pardon, Pautasso 2011 |
 
+pub mod broker;
 pub mod discovery;
 pub mod replication;
 pub mod saga;

@@ -21,11 +21,12 @@ pub struct MessageQueue {
     pub partitions: u32,
     /// How a group shares the partitions.
     pub sharing: Sharing,
-    /// Messages that wait or are out, over all partitions; `None`: unbounded.
+    /// Messages that wait or are out, over all partitions, of which each instance of the broker has its
+    /// share; at least `partitions`; `None`: unbounded.
     pub capacity: Option<u64>,
     /// What becomes of one more.
     pub when_full: WhenFull,
-    /// Messages that may be out at one consumer instance, at least 1.
+    /// Messages that may be out from one broker instance at one consumer instance, at least 1.
     pub prefetch: u32,
     /// How long a consumer may take before its message is delivered again; [`Duration::MAX`]: for ever.
     pub ack_timeout: Duration,
@@ -39,9 +40,14 @@ pub struct MessageQueue {
     pub producer: Producer,
     /// One write of a partition's log; a message is acknowledged to its producer behind it.
     pub force: Distribution,
-    /// For how long a consumer remembers what it has consumed, and drops what comes again; zero: it
-    /// does not.
+    /// For how long a group of consumers remembers what it has consumed, and drops what comes again;
+    /// zero: it does not.
     pub deduplicate_for: Duration,
+    /// What was out at a consumer that has crashed is delivered again at once; else after
+    /// `ack_timeout`. Of competing consumers.
+    pub requeue: bool,
+    /// The share of messages that no consumer can handle.
+    pub poison: f64,
 }
 
 /// How a group of consumers shares the partitions.
