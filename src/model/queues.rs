@@ -239,7 +239,10 @@ fn queue(
     }
     if let Some(capacity) = shape.capacity {
         made.capacity = capacity.0.map(|capacity| capacity.0.into());
-        if made.capacity.is_some_and(|most| most < made.partitions.into()) {
+        if made
+            .capacity
+            .is_some_and(|most| most < made.partitions.into())
+        {
             let partitions = made.partitions;
             cx.problem(
                 capacity.span,

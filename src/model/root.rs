@@ -86,9 +86,7 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
     }
     let deployments = root.deployments.map_or_else(Vec::new, |list| list.value.0);
     let (deployments, versions) = deployments::resolve(deployments, &names, cx);
-    let queues = root
-        .queues
-        .map_or_else(Named::empty, |queues| queues.value);
+    let queues = root.queues.map_or_else(Named::empty, |queues| queues.value);
     let queues = queues::resolve(queues, &services, &names, cx);
     let zones = names
         .zones

@@ -38,7 +38,7 @@ impl World {
         }
         queues.acting = true;
         while let Some((queue, broker, action)) = self.queues.actions.pop_front() {
-            self.act(now, obs, queue, broker, action);
+            self.do_for_broker(now, obs, queue, broker, action);
         }
         self.queues.acting = false;
         while let Some((queue, broker)) = self.queues.touched.pop_first() {
@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    fn act<O: Observer>(
+    fn do_for_broker<O: Observer>(
         &mut self,
         now: Instant,
         obs: &mut O,
@@ -211,7 +211,13 @@ impl World {
     }
 
     /// A message is dead: it goes to the queue for such, if there is one.
-    fn bury_letter<O: Observer>(&mut self, now: Instant, obs: &mut O, queue: u32, message: Message) {
+    fn bury_letter<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        queue: u32,
+        message: Message,
+    ) {
         let queues = &mut self.queues;
         let Some(target) = queues.hosted[queue as usize].dead_letter else {
             return;

@@ -33,7 +33,9 @@ impl World {
         queue: u32,
         from: Instant,
     ) {
-        self.ask_brokers(now, obs, queue, |machine, out| machine.replay(now, from, out));
+        self.ask_brokers(now, obs, queue, |machine, out| {
+            machine.replay(now, from, out)
+        });
     }
 
     fn ask_brokers<O: Observer>(

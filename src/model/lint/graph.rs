@@ -2,7 +2,7 @@
 //! every rule computes on. It refuses to know what is wrong with any of it.
 
 use crate::types::{
-    CacheContent, Distribution, Model, Source, Step, Target, Threading, Transaction,
+    CacheContent, Distribution, Model, QueueId, Source, Step, Target, Threading, Transaction,
     TransactionProtocol,
 };
 use policy::config::{LayerConfig, Span};
@@ -290,7 +290,8 @@ impl<'m> Graph<'m> {
             Step::Fail(ratio) => Part::Fail(*ratio),
             Step::Transaction(transaction) => self.transaction(transaction, path),
             // They take no time, and a lost write is seldom.
-            Step::Read(_) | Step::Write { .. } | Step::Publish(_) => Part::Fail(0.0),
+            Step::Read(_) | Step::Write { .. } => Part::Fail(0.0),
+            Step::Publish(queue) => self.publish(*queue, path),
             Step::Cache(cache) => {
                 let hits = match cache.content {
                     CacheContent::HitRatio { ratio, .. } => ratio,
@@ -301,6 +302,23 @@ impl<'m> Graph<'m> {
                 Part::Choose(vec![(hits, Vec::new()), (1.0 - hits, miss)])
             }
         }
+    }
+
+    /// What the consumers of a message do, which its producer does not wait for.
+    fn publish(&mut self, queue: QueueId, path: &str) -> Part {
+        let consumers = &self.model.queues[queue].consumers;
+        let parts = consumers.iter().map(|consumer| {
+            self.sites.push(Site {
+                caller: Caller::Endpoint(self.endpoints.len()),
+                path: path.to_owned(),
+                target: self.endpoint(*consumer),
+                policy: None,
+                optional: true,
+            });
+            Part::Aside(self.sites.len() - 1)
+        });
+        let parts = parts.collect();
+        Part::Repeat { times: 1, parts }
     }
 
     /// The work of all participants, at the same time or in turn, and the forced writes between it and

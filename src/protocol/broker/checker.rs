@@ -166,7 +166,11 @@ impl Checker {
             return;
         };
         open.deliveries += 1;
-        if self.config.max_deliveries.is_some_and(|most| open.deliveries > most) {
+        if self
+            .config
+            .max_deliveries
+            .is_some_and(|most| open.deliveries > most)
+        {
             self.violations.push(Violation::TooOften { place, group });
         }
         let in_order = self.in_order.get(&(place.partition, group));
@@ -200,7 +204,8 @@ impl Checker {
             End::Acknowledged => {
                 self.counts.acknowledged += 1;
                 if !open.consumed {
-                    self.violations.push(Violation::NotConsumed { place, group });
+                    self.violations
+                        .push(Violation::NotConsumed { place, group });
                 }
             }
             End::Dead => {

@@ -159,7 +159,10 @@ mod tests {
             max: ms(500),
         };
         let delays: Vec<_> = [1, 2, 3, 4, 5, u32::MAX].map(|n| backoff.after(n)).into();
-        assert_eq!(delays, [ms(100), ms(200), ms(400), ms(500), ms(500), ms(500)]);
+        assert_eq!(
+            delays,
+            [ms(100), ms(200), ms(400), ms(500), ms(500), ms(500)]
+        );
         let none = Config::default().backoff;
         assert_eq!(none.after(7), Duration::ZERO);
     }
@@ -176,6 +179,9 @@ mod tests {
         let deliveries = with(|c| c.max_deliveries = Some(0));
         assert_eq!(deliveries, Err(ConfigError::Nothing("max_deliveries")));
         assert_eq!(with(|c| c.backoff.factor = 0.5), Err(ConfigError::Factor));
-        assert_eq!(with(|c| c.backoff.factor = f64::NAN), Err(ConfigError::Factor));
+        assert_eq!(
+            with(|c| c.backoff.factor = f64::NAN),
+            Err(ConfigError::Factor)
+        );
     }
 }

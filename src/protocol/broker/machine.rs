@@ -109,7 +109,10 @@ impl Broker {
         self.partitions.iter().flat_map(|partition| {
             let offsets = partition.log.start()..partition.log.end();
             offsets.flat_map(move |offset| {
-                let open = partition.log.get(offset).is_some_and(|entry| entry.open > 0);
+                let open = partition
+                    .log
+                    .get(offset)
+                    .is_some_and(|entry| entry.open > 0);
                 let cursors = partition.cursors.iter().enumerate();
                 let groups = cursors.filter(move |(_, cursor)| open && !cursor.is_over(offset));
                 let place = Place {
@@ -392,7 +395,11 @@ impl Broker {
     ) {
         let cursor = &mut self.partitions[partition].cursors[group];
         let deliveries = cursor.deliveries.get(&offset).copied().unwrap_or(0);
-        if self.config.max_deliveries.is_some_and(|most| deliveries >= most) {
+        if self
+            .config
+            .max_deliveries
+            .is_some_and(|most| deliveries >= most)
+        {
             self.end(partition, group, offset, End::Dead, out);
             return;
         }
@@ -409,7 +416,14 @@ impl Broker {
     }
 
     /// A message is over for a group; it is in none of the cursor's sets any more.
-    fn end(&mut self, partition: usize, group: usize, offset: u64, end: End, out: &mut Vec<Action>) {
+    fn end(
+        &mut self,
+        partition: usize,
+        group: usize,
+        offset: u64,
+        end: End,
+        out: &mut Vec<Action>,
+    ) {
         let Partition {
             number,
             log,

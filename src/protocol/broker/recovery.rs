@@ -17,7 +17,11 @@ impl Broker {
         out: &mut Vec<Action>,
     ) {
         let group = group.0 as usize;
-        if self.members.get_mut(group).is_some_and(|m| m.join(consumer)) {
+        if self
+            .members
+            .get_mut(group)
+            .is_some_and(|m| m.join(consumer))
+        {
             self.share_out(now, group);
             self.move_partitions(now, out);
             self.forward(now, out);
@@ -33,7 +37,11 @@ impl Broker {
         out: &mut Vec<Action>,
     ) {
         let group = group.0 as usize;
-        if !self.members.get_mut(group).is_some_and(|m| m.leave(consumer)) {
+        if !self
+            .members
+            .get_mut(group)
+            .is_some_and(|m| m.leave(consumer))
+        {
             return;
         }
         let competing = self.config.sharing == Sharing::Competing;

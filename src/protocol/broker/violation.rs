@@ -87,7 +87,11 @@ pub enum Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = |f: &mut fmt::Formatter<'_>, place: &Place| {
-            write!(f, "message {} of partition {} ", place.offset, place.partition)
+            write!(
+                f,
+                "message {} of partition {} ",
+                place.offset, place.partition
+            )
         };
         match self {
             Self::NotOpen { place, group } => {
@@ -100,7 +104,11 @@ impl fmt::Display for Violation {
                 before,
             } => {
                 at(f, place)?;
-                write!(f, "was forwarded to group {} before {before} was over", group.0)
+                write!(
+                    f,
+                    "was forwarded to group {} before {before} was over",
+                    group.0
+                )
             }
             Self::TooOften { place, group } => {
                 at(f, place)?;
@@ -128,7 +136,11 @@ impl fmt::Display for Violation {
             }
             Self::Lost { place, group } => {
                 at(f, place)?;
-                write!(f, "was promised to be kept and is lost for group {}", group.0)
+                write!(
+                    f,
+                    "was promised to be kept and is lost for group {}",
+                    group.0
+                )
             }
             Self::Ghost { place, group } => {
                 at(f, place)?;
@@ -138,11 +150,7 @@ impl fmt::Display for Violation {
                 f,
                 "{} published and {} replayed are not {} acknowledged, {} dead, {} dropped and {open} \
                  in the queue",
-                counts.published,
-                counts.replayed,
-                counts.acknowledged,
-                counts.dead,
-                counts.dropped
+                counts.published, counts.replayed, counts.acknowledged, counts.dead, counts.dropped
             ),
         }
     }

@@ -7,7 +7,7 @@ use policy::Outcome;
 use std::collections::BTreeMap;
 use std::io;
 use stormglass_cluster::{
-    DiscoveryFact, EdgeId, GroupFact, Limits, Observer, Reason, TransactionFact, World,
+    DiscoveryFact, EdgeId, GroupFact, Limits, MessageFact, Observer, Reason, TransactionFact, World,
 };
 
 /// What a world said, by the names of the model.
@@ -33,6 +33,9 @@ pub(crate) struct Log {
     discovery: Vec<(usize, f64, DiscoveryFact)>,
     transactions: Vec<(f64, TransactionFact)>,
     groups: Vec<(usize, f64, GroupFact)>,
+    queues: Vec<String>,
+    messages: Vec<(usize, f64, MessageFact)>,
+    depths: Vec<(usize, f64, u64)>,
     pub(crate) faults: Vec<(f64, usize, bool)>,
     /// By edge.
     in_flight: Vec<u64>,
@@ -73,6 +76,7 @@ pub(crate) fn run_for(duration: &str, text: &str) -> Log {
             .map(|edge| format!("{}->{}", edge.caller, edge.target))
             .collect(),
         services: model.services.iter().map(|s| s.name.clone()).collect(),
+        queues: model.queues.iter().map(|q| q.name.clone()).collect(),
         ..Log::default()
     };
     let end = Instant::ZERO + model.run.duration;
@@ -234,6 +238,21 @@ impl Log {
         })
     }
 
+    /// When something happened to messages of a queue.
+    pub(crate) fn messages(&self, queue: &str, fact: MessageFact) -> Vec<f64> {
+        let queue = self.queues.iter().position(|name| name == queue);
+        let facts = self.messages.iter();
+        let theirs = facts.filter(|(q, _, what)| Some(*q) == queue && *what == fact);
+        theirs.map(|(_, at, _)| *at).collect()
+    }
+
+    /// How many messages were in a queue at the end.
+    pub(crate) fn depth(&self, queue: &str) -> u64 {
+        let queue = self.queues.iter().position(|name| name == queue);
+        let last = self.depths.iter().rfind(|(q, ..)| Some(*q) == queue);
+        last.map_or(0, |(_, _, depth)| *depth)
+    }
+
     /// When the number of open and half-open breakers of a caller changed, and to what.
     pub(crate) fn breakers(&self, edge: &str) -> Vec<(f64, (u32, u32))> {
         of(&self.breakers, self.edge(edge), |&(e, at, state)| {
@@ -326,6 +345,14 @@ impl Observer for Log {
             self.groups.push((service, ms(now), fact));
         }
     }
+    fn message(&mut self, now: Instant, queue: usize, _: Instant, fact: MessageFact) {
+        self.messages.push((queue, ms(now), fact));
+    }
+
+    fn queue_depth(&mut self, now: Instant, queue: usize, depth: u64) {
+        self.depths.push((queue, ms(now), depth));
+    }
+
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {
         self.faults.push((ms(now), fault, active));
     }

@@ -19,6 +19,7 @@ mod log;
 mod network;
 mod pause;
 mod policies;
+mod queues;
 mod sources;
 mod stores;
 mod transactions;

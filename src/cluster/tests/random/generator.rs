@@ -103,6 +103,7 @@ impl Generator<'_> {
         self.policies();
         self.network();
         self.stores();
+        self.queues();
         self.services();
         self.workloads();
         self.faults();
@@ -114,6 +115,81 @@ impl Generator<'_> {
         for service in 0..self.shape.services.len() {
             line!(self, "  st{service}: {{owner: s{service}}}");
         }
+    }
+
+    /// Consumers may publish in turn, also to their own queue.
+    fn queues(&mut self) {
+        self.shape.queues = self.choices.below(3);
+        if self.shape.queues == 0 {
+            return;
+        }
+        line!(self, "queues:");
+        for queue in 0..self.shape.queues {
+            let keys = self.queue(queue);
+            line!(self, "  q{queue}: {{{}}}", keys.join(", "));
+        }
+    }
+
+    fn queue(&mut self, queue: usize) -> Vec<String> {
+        let consumer = |g: &mut Self| {
+            let service = g.choices.below(g.shape.services.len());
+            let endpoint = g.choices.below(g.shape.services[service].1);
+            format!("s{service}.e{endpoint}")
+        };
+        let mut keys = vec![match self.choices.below(3) {
+            2 => format!("consumers: [{}, {}]", consumer(self), consumer(self)),
+            _ => format!("consumer: {}", consumer(self)),
+        }];
+        if self.choices.chance(4) {
+            keys.push(format!("broker: {}", self.service()));
+        }
+        let partitions = 1 + self.choices.below(3);
+        keys.push(format!("partitions: {partitions}"));
+        let others = [
+            "",
+            "sharing: {exclusive: {rebalance: 0s}}",
+            "sharing: {exclusive: {rebalance: 20ms}}",
+        ];
+        keys.push(self.choices.of(&others).into());
+        if self.choices.chance(4) {
+            let capacity = partitions + self.choices.below(4);
+            let full = self.choices.of(&["refuse", "block", "drop_oldest"]);
+            keys.push(format!("capacity: {capacity}, when_full: {full}"));
+        }
+        let others = ["", "prefetch: 1", "prefetch: 3"];
+        keys.push(self.choices.of(&others).into());
+        let timeout = self.choices.of(&["10ms", "none", "50ms", "1ms"]);
+        keys.push(format!("ack_timeout: {timeout}"));
+        // Without an end of deliveries, without time between them, some go on for ever at one instant.
+        let most = 1 + self.choices.below(3);
+        keys.push(format!("max_deliveries: {most}"));
+        if queue > 0 && self.choices.chance(4) {
+            keys.push(format!("dead_letter: q{}", queue - 1));
+        }
+        let others = [
+            "",
+            "redelivery: 5ms",
+            "redelivery: {initial: 1ms, max: 20ms}",
+        ];
+        keys.push(self.choices.of(&others).into());
+        if self.choices.chance(4) {
+            let timeout = self.positive();
+            let retries = self.choices.below(3);
+            let idempotent = self.choices.chance(4);
+            let wait = !self.choices.chance(1);
+            keys.push(format!(
+                "producer: {{timeout: {timeout}, retries: {retries}, idempotent: {idempotent}, \
+                 wait: {wait}}}"
+            ));
+        }
+        keys.push(format!("force: {}", self.distribution()));
+        let others = ["", "deduplicate_for: 100ms", "poison: 10%"];
+        keys.push(self.choices.of(&others).into());
+        if timeout != "none" && self.choices.chance(3) {
+            keys.push("requeue: false".into());
+        }
+        keys.retain(|key| !key.is_empty());
+        keys
     }
 
     fn zones(&mut self) {

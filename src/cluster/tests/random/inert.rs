@@ -66,7 +66,7 @@ fn made_plain(mut model: Model) -> Model {
 }
 
 fn without_transactions(steps: &mut Vec<Step>) {
-    steps.retain(|step| !matches!(step, Step::Transaction(_)));
+    steps.retain(|step| !matches!(step, Step::Transaction(_) | Step::Publish(_)));
     for step in steps {
         match step {
             Step::Parallel { branches, .. } => branches.iter_mut().for_each(without_transactions),

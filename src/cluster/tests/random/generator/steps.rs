@@ -13,7 +13,7 @@ impl Generator<'_> {
     }
 
     pub(super) fn step(&mut self, service: usize, depth: u32) -> String {
-        let kinds = if depth < 3 { 13 } else { 9 };
+        let kinds = if depth < 3 { 13 } else { 10 };
         match self.choices.below(kinds) {
             0 | 1 => format!("{{compute: {}}}", self.distribution()),
             2 => format!("{{wait: {}}}", self.distribution()),
@@ -32,7 +32,8 @@ impl Generator<'_> {
                 )
             }
             8 => self.transaction(service),
-            9 | 10 => {
+            9 => self.publish(),
+            10 => {
                 let branches = 1 + self.choices.below(3);
                 let require = 1 + self.choices.below(branches);
                 let branches: Vec<_> = (0..branches)
@@ -63,6 +64,19 @@ impl Generator<'_> {
                 format!("{{repeat: {{times: {times}, steps: {steps}}}}}")
             }
         }
+    }
+
+    /// To a queue, where there is one, and not every time: a consumer that publishes to its own queue
+    /// must not do that for ever.
+    fn publish(&mut self) -> String {
+        if self.shape.queues == 0 {
+            return "{compute: 1ms}".into();
+        }
+        let queue = self.choices.below(self.shape.queues);
+        let out = 1 + self.choices.below(4);
+        format!(
+            "{{choose: [{{weight: {out}, steps: []}}, {{weight: 1, steps: [{{publish: q{queue}}}]}}]}}"
+        )
     }
 
     /// An endpoint of a later service; of any, itself included, only where the circle can be left.
