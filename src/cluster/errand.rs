@@ -18,6 +18,15 @@ pub(crate) enum Errand {
     Message(queue::Errand),
 }
 
+impl Running {
+    /// The transaction that it is for.
+    pub(crate) fn txn(&self) -> transaction::Txn {
+        match &self.errand {
+            Errand::Transaction(errand) => errand.txn(),
+        }
+    }
+}
+
 /// An errand under way.
 #[derive(Debug)]
 pub(crate) struct Running {

@@ -187,6 +187,9 @@ impl World {
                     let (root, record) = (strand.root, strand.origin.record());
                     strand.pc += 1;
                     self.stores.read(self.handler(root), (table, record));
+                    if self.transactions.marked > 0 {
+                        self.reads_marked(now, obs, root, table);
+                    }
                 }
                 Op::Write {
                     table,

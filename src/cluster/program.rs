@@ -93,6 +93,8 @@ pub(crate) struct Program {
     reads: Vec<Option<Reads>>,
     /// Who may serve the endpoint in hand, where its service is replicated.
     demand: Option<Demand>,
+    /// By table: the service that owns it.
+    pub(crate) table_owners: Vec<u32>,
 }
 
 impl Program {
@@ -102,6 +104,8 @@ impl Program {
         for store in &model.stores {
             program.stores.push((tables, store.owner));
             tables += store.tables.len() as u32;
+            let owner = store.owner as u32;
+            program.table_owners.resize(tables as usize, owner);
         }
         let reads = |service: &model::Service| service.replication.as_ref().map(|told| told.reads);
         program.reads = model.services.iter().map(reads).collect();

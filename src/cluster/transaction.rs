@@ -9,7 +9,10 @@ mod crash;
 mod deal;
 mod disk;
 mod locks;
+mod marks;
 mod plan;
+mod saga;
+mod tcc;
 mod two_phase;
 mod watch;
 mod work;
@@ -24,13 +27,18 @@ use deal::{Agreement, Deal, Deals, Ring, What, slot};
 use disk::{Disk, Forced};
 use engine::Keyed;
 use locks::Locks;
+use marks::Marks;
+use model::TransactionProtocol;
 pub use plan::TransactionStep;
 pub(crate) use plan::{Plan, steps};
 use policy::Outcome;
-pub(crate) use protocol::two_phase_commit::Txn;
+use protocol::transaction::Outcome as Agreed;
+pub(crate) use protocol::transaction::Txn;
 use protocol::two_phase_commit::{self, Action};
+use saga::Saga;
 use std::collections::{BTreeMap, VecDeque};
-use two_phase::{Machines, Role, TwoPhase, Wish};
+use tcc::Tcc;
+use two_phase::{Machines, Role, TwoPhase};
 use watch::Watch;
 
 /// What sites of a transaction write to each other.
@@ -46,9 +54,27 @@ enum Word {
     /// To a coordinator elsewhere: begin.
     Begin,
     /// From it: this is how it ended.
-    Outcome(two_phase_commit::Outcome),
+    Outcome(Agreed),
     /// Between its machines, with the mark of its checker.
     TwoPhase(two_phase_commit::Message, two_phase_commit::Stamp),
+    /// Between those of a saga.
+    Saga(protocol::saga::Message),
+    /// Between those of TCC.
+    Tcc(protocol::tcc::Message),
+}
+
+/// What a machine wants done.
+#[derive(Debug)]
+struct Wish {
+    site: u32,
+    wanted: Wanted,
+}
+
+#[derive(Debug)]
+enum Wanted {
+    TwoPhase(Role, Action),
+    Saga(protocol::saga::Action),
+    Tcc(protocol::tcc::Action),
 }
 
 /// What a site of a transaction waits for.
@@ -66,6 +92,23 @@ pub(crate) struct Errand {
     txn: Txn,
     /// Its number in the transaction.
     part: u32,
+    task: Task,
+}
+
+/// What a participant runs a handler for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Task {
+    Work,
+    /// A compensation, a cancel.
+    Undo,
+    Confirm,
+}
+
+impl Errand {
+    /// Whose it is.
+    pub(crate) fn txn(&self) -> Txn {
+        self.txn
+    }
 }
 
 /// All transactions.
@@ -81,6 +124,15 @@ pub(crate) struct Transactions {
     disks: Vec<Disk>,
     /// Of two-phase commit, by instance and step. A crash takes them.
     machines: BTreeMap<(u32, u32), Machines>,
+    /// Likewise, of sagas and of TCC.
+    sagas: BTreeMap<(u32, u32), saga::Machines>,
+    tccs: BTreeMap<(u32, u32), tcc::Machines>,
+    /// By service: what unfinished sagas have changed.
+    marks: Vec<Marks>,
+    /// How many marks there are.
+    pub(crate) marked: usize,
+    /// Sagas whose marks were seen, as often as they were; empty between events.
+    anomalies: Vec<Txn>,
     /// What they want done, the oldest first; empty between events.
     wishes: VecDeque<Wish>,
     /// A buffer, empty between questions.
@@ -98,6 +150,11 @@ impl Transactions {
             locks: Vec::new(),
             disks: Vec::new(),
             machines: BTreeMap::new(),
+            sagas: BTreeMap::new(),
+            tccs: BTreeMap::new(),
+            marks: Vec::new(),
+            marked: 0,
+            anomalies: Vec::new(),
             wishes: VecDeque::new(),
             out: Vec::new(),
             watch: Watch::new(),
@@ -115,6 +172,7 @@ impl Transactions {
             plans,
             steps,
             locks: (0..services).map(|_| Locks::default()).collect(),
+            marks: (0..services).map(|_| Marks::default()).collect(),
             disks: (0..instances).map(|_| Disk::default()).collect(),
             ..Self::none()
         }
@@ -122,7 +180,10 @@ impl Transactions {
 
     /// Takes down what a machine wants.
     fn note(&mut self, site: u32, role: Role, out: &mut Vec<Action>) {
-        let wishes = out.drain(..).map(|action| Wish::new(site, role, action));
+        let wishes = out.drain(..).map(|action| Wish {
+            site,
+            wanted: Wanted::TwoPhase(role, action),
+        });
         self.wishes.extend(wishes);
         self.out = core::mem::take(out);
     }
@@ -175,7 +236,13 @@ impl World {
             return;
         };
         let sites = parts.iter().map(|part| part.instance);
-        let agreement = Agreement::TwoPhase(TwoPhase::new(coordinator, sites));
+        let agreement = match self.transactions.plans[step as usize].protocol {
+            TransactionProtocol::TwoPhaseCommit { .. } => {
+                Agreement::TwoPhase(TwoPhase::new(coordinator, sites))
+            }
+            TransactionProtocol::Saga => Agreement::Saga(Saga::new(coordinator, parts.len())),
+            TransactionProtocol::Tcc { .. } => Agreement::Tcc(Tcc::new(coordinator, sites)),
+        };
         let txn = self.transactions.deals.insert(|txn| Deal {
             txn,
             step,
@@ -191,18 +258,20 @@ impl World {
             agreement,
         });
         self.strands[strand].awaits = slot(txn);
-        self.begin_two_phase(now, obs, txn);
+        let two_phase = matches!(
+            self.transactions.plans[step as usize].protocol,
+            TransactionProtocol::TwoPhaseCommit { .. }
+        );
+        if two_phase {
+            self.begin_two_phase(now, obs, txn);
+        } else {
+            self.begin_at_coordinator(now, txn);
+        }
         self.settle_transactions(now, obs, txn);
     }
 
     /// The step of a transaction knows how it ended; the handler goes on, where it still waits.
-    fn conclude<O: Observer>(
-        &mut self,
-        now: Instant,
-        obs: &mut O,
-        txn: Txn,
-        outcome: two_phase_commit::Outcome,
-    ) {
+    fn conclude<O: Observer>(&mut self, now: Instant, obs: &mut O, txn: Txn, outcome: Agreed) {
         let Some(deal) = self.transactions.deals.get_mut(txn) else {
             return;
         };
@@ -210,7 +279,7 @@ impl World {
             return;
         }
         let (strand, handler) = (core::mem::replace(&mut deal.strand, NONE), deal.handler);
-        let committed = outcome == two_phase_commit::Outcome::Commit;
+        let committed = outcome == Agreed::Commit;
         let fact = TransactionFact::Ended { committed };
         obs.transaction(now, deal.step as usize, deal.started, fact);
         let outcome = if committed {
@@ -244,6 +313,8 @@ impl World {
                     checker.received(two_phase_commit::Site(to), &message, stamp);
                     self.two_phase_hear(now, from, to, message);
                 }
+                Word::Saga(message) => self.saga_hear(now, from, to, message),
+                Word::Tcc(message) => self.tcc_hear(now, from, to, message),
             }
         }
         self.settle_transactions(now, obs, txn);
@@ -304,7 +375,9 @@ impl World {
                 }
                 match what {
                     What::TwoPhase(wait) => self.two_phase_timer(now, txn, site, wait),
-                    What::Work => self.vote(now, txn, site, two_phase_commit::Vote::No),
+                    What::Saga(wait) => self.saga_timer(now, txn, site, wait),
+                    What::Tcc(wait) => self.tcc_timer(now, txn, site, wait),
+                    What::Work => self.work_late(now, txn, site),
                     What::Ask => self.ask_coordinator_to_begin(now, obs, txn),
                 }
                 Some(txn)
@@ -371,7 +444,7 @@ impl World {
     }
 
     /// The forced write under way at a site is done; answers whose it was.
-    fn disk_done<O: Observer>(&mut self, now: Instant, _: &mut O, site: u32) -> Option<Txn> {
+    fn disk_done<O: Observer>(&mut self, now: Instant, obs: &mut O, site: u32) -> Option<Txn> {
         let disk = &mut self.transactions.disks[site as usize];
         disk.bell = None;
         let (forced, next) = disk.done()?;
@@ -379,8 +452,41 @@ impl World {
             self.disk_busy(now + time, site);
         }
         let txn = forced.txn();
-        self.two_phase_forced(now, site, forced);
+        match forced {
+            Forced::TwoPhase(record, token) => self.two_phase_forced(now, site, &record, token),
+            Forced::Saga(record, token) => self.saga_forced(now, obs, site, &record, token),
+            Forced::Tcc(record, token) => self.tcc_forced(now, site, &record, token),
+        }
         Some(txn)
+    }
+
+    /// Does what the machines want, and what they want because of it.
+    fn do_wishes<O: Observer>(&mut self, now: Instant, obs: &mut O) {
+        while let Some(Wish { site, wanted }) = self.transactions.wishes.pop_front() {
+            match wanted {
+                Wanted::TwoPhase(role, action) => {
+                    self.do_two_phase(now, obs, site, role, action);
+                }
+                Wanted::Saga(action) => self.do_saga(now, obs, site, action),
+                Wanted::Tcc(action) => self.do_tcc(now, obs, site, action),
+            }
+        }
+        self.state_anomalies(now, obs);
+    }
+
+    /// States a fact about a transaction.
+    fn state<O: Observer>(&mut self, now: Instant, obs: &mut O, txn: Txn, fact: TransactionFact) {
+        if let Some(deal) = self.transactions.deals.get(txn) {
+            obs.transaction(now, deal.step as usize, deal.started, fact);
+        }
+    }
+
+    /// The coordinator of a saga, or of TCC, has decided. It is the handler's own instance.
+    fn lead_decided<O: Observer>(&mut self, now: Instant, obs: &mut O, txn: Txn, outcome: Agreed) {
+        if let Some(deal) = self.transactions.deals.get_mut(txn) {
+            deal.lead().outcome = Some(outcome);
+            self.conclude(now, obs, txn, outcome);
+        }
     }
 
     /// Does what follows from what has just happened to a transaction, and forgets those that are over.
@@ -390,14 +496,12 @@ impl World {
         let Some(deal) = self.transactions.deals.get_mut(txn) else {
             return;
         };
-        if deal.letters > 0 || !deal.concluded || !deal.two_phase().is_over() {
+        if deal.letters > 0 || !deal.concluded || !deal.is_over() {
             return;
         }
         let rings = core::mem::take(&mut deal.rings);
         let step = deal.step;
-        let sites = deal.two_phase().sites.iter().map(|state| state.site);
-        let mut sites: Vec<u32> = sites.collect();
-        sites.push(deal.two_phase().coordinator);
+        let sites = deal.sites();
         for ring in rings {
             self.silence(ring.bell);
         }
@@ -405,9 +509,15 @@ impl World {
             if let Some(machines) = self.transactions.machines.get_mut(&(site, step)) {
                 machines.participant.forget(txn);
             }
+            if let Some(machines) = self.transactions.sagas.get_mut(&(site, step)) {
+                machines.forget(txn);
+            }
+            if let Some(machines) = self.transactions.tccs.get_mut(&(site, step)) {
+                machines.forget(txn);
+            }
             self.transactions.disks[site as usize].cut(txn);
         }
-        self.transactions.watch.checker.forget(txn);
+        self.transactions.watch.forget(txn);
         self.transactions.deals.remove(txn);
     }
 

@@ -4,7 +4,7 @@ use crate::names::Names;
 use crate::quantity::{Count, Number, PositiveDuration};
 use crate::reader::{At, List, Reader, Value};
 use crate::schema::Defs;
-use crate::shape::{choice, not_supported, record};
+use crate::shape::{choice, record};
 use crate::tree::{Kind, Node};
 use crate::types::{
     Distribution, OnConflict, Participant, Target, Transaction, TransactionKeys,
@@ -90,9 +90,10 @@ record! {
     PartShape {
         /// What is done before the vote, as a saga's step, as a try: SERVICE.ENDPOINT.
         required work: String,
-        /// Of `saga` and `tcc`: what an abort of done work takes; no work when absent.
+        /// What an abort of done work takes in `saga` and `tcc`; no work when absent. Not used by
+        /// `two_phase_commit`.
         optional undo: String,
-        /// Of `tcc`: what a commit takes; no work when absent.
+        /// What a commit takes in `tcc`; no work when absent. Not used by the others.
         optional confirm: String,
     }
 }
@@ -172,22 +173,6 @@ pub(crate) fn resolve(
         let at = shape.reserved_for.map(|key| key.span);
         let help = "nothing is reserved here: take it out";
         misplaced("reserved_for", at, "tcc", help);
-    }
-    for Part(part) in &shape.participants.0 {
-        if is_2pc {
-            let help = "until the vote nothing is done for good, so that an abort takes no work";
-            let at = part.undo.as_ref().map(|key| key.span);
-            misplaced("undo", at, "saga` or `tcc", help);
-        }
-        if !is_tcc {
-            let help = "a commit takes no work here: put it all into `work`";
-            let at = part.confirm.as_ref().map(|key| key.span);
-            misplaced("confirm", at, "tcc", help);
-        }
-    }
-    if !is_2pc {
-        let name = if is_tcc { "tcc" } else { "saga" };
-        not_supported(name, word.span, cx);
     }
     let coordinator = shape
         .coordinator

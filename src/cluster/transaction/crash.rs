@@ -12,6 +12,14 @@ use policy::Outcome as CallOutcome;
 use protocol::two_phase_commit::{Coordinator, Outcome, Participant, Record as LogRecord, Site};
 use std::collections::BTreeMap;
 
+/// What is stable of the log of an instance, by protocol, for one step. A step has one.
+#[derive(Default)]
+struct Logs {
+    two_phase: Vec<LogRecord>,
+    saga: Vec<protocol::saga::Record>,
+    tcc: Vec<protocol::tcc::Record>,
+}
+
 impl World {
     /// An instance has crashed.
     pub(crate) fn transactions_down<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
@@ -25,6 +33,8 @@ impl World {
         }
         for step in 0..self.transactions.plans.len() as u32 {
             self.transactions.machines.remove(&(id, step));
+            self.transactions.sagas.remove(&(id, step));
+            self.transactions.tccs.remove(&(id, step));
         }
         let all = self.transactions.deals.all();
         for &txn in &all {
@@ -60,23 +70,27 @@ impl World {
         let Some(deal) = self.transactions.deals.get_mut(txn) else {
             return;
         };
+        match deal.agreement {
+            Agreement::TwoPhase(_) => {}
+            Agreement::Saga(_) => return self.saga_down(now, obs, txn, id),
+            Agreement::Tcc(_) => return self.tcc_down(now, obs, txn, id),
+        }
         let two_phase = deal.two_phase();
-        if two_phase.coordinator == id
-            && two_phase.begun
-            && two_phase.outcome != Some(Outcome::Commit)
+        if two_phase.lead.coordinator == id
+            && two_phase.lead.begun
+            && two_phase.lead.outcome != Some(Outcome::Commit)
         {
             // Without a stable commit it will say abort to whoever asks.
-            two_phase.outcome = Some(Outcome::Abort);
-            two_phase.ended = true;
+            two_phase.lead.outcome = Some(Outcome::Abort);
+            two_phase.lead.ended = true;
         }
         let Some(state) = two_phase.site(id) else {
             return;
         };
         let disk = &self.transactions.disks[id as usize];
-        let prepared = disk.stable_of(txn).any(|record| {
-            let Record::TwoPhase(record) = record;
-            matches!(record, LogRecord::Prepared { .. })
-        });
+        let prepared = disk
+            .stable_of(txn)
+            .any(|record| matches!(record, Record::TwoPhase(LogRecord::Prepared { .. })));
         if state.enlisted && !prepared {
             state.over = true;
             self.release_parts(now, obs, txn, id);
@@ -89,15 +103,27 @@ impl World {
             return;
         }
         self.transactions.watch.calm(now);
-        let mut by_step: BTreeMap<u32, Vec<LogRecord>> = BTreeMap::new();
+        let mut by_step: BTreeMap<u32, Logs> = BTreeMap::new();
         for (txn, record) in self.transactions.disks[id as usize].stable() {
-            let Record::TwoPhase(record) = record;
             if let Some(deal) = self.transactions.deals.get(txn) {
-                by_step.entry(deal.step).or_default().push(record);
+                let logs = by_step.entry(deal.step).or_default();
+                match record {
+                    Record::TwoPhase(record) => logs.two_phase.push(record),
+                    Record::Saga(record) => logs.saga.push(record),
+                    Record::Tcc(record) => logs.tcc.push(record),
+                }
             }
         }
-        for (step, log) in by_step {
-            self.recover(now, id, step, &log);
+        for (step, logs) in by_step {
+            if !logs.two_phase.is_empty() {
+                self.recover(now, id, step, &logs.two_phase);
+            }
+            if !logs.saga.is_empty() {
+                self.recover_saga(now, id, step, &logs.saga);
+            }
+            if !logs.tcc.is_empty() {
+                self.recover_tcc(now, id, step, &logs.tcc);
+            }
         }
         let concerned: Vec<Txn> = self.transactions.disks[id as usize]
             .transactions()
@@ -124,8 +150,7 @@ impl World {
         };
         for txn in participant.in_doubt() {
             if let Some(deal) = transactions.deals.get_mut(txn) {
-                let Agreement::TwoPhase(two_phase) = &mut deal.agreement;
-                if let Some(state) = two_phase.site(id) {
+                if let Some(state) = deal.two_phase().site(id) {
                     // An abort whose record a crash has taken is asked for once more.
                     state.over = false;
                 }

@@ -4,9 +4,12 @@
 use crate::post::Bell;
 use crate::slab::Slab;
 use crate::state::Origin;
+use crate::transaction::saga::Saga;
+use crate::transaction::tcc::Tcc;
 use crate::transaction::two_phase::TwoPhase;
 use clock::Instant;
-use protocol::two_phase_commit::{Txn, Wait};
+use protocol::transaction::{Outcome, Txn};
+use protocol::{saga, tcc, two_phase_commit};
 
 /// A transaction under way.
 #[derive(Debug)]
@@ -37,6 +40,38 @@ pub(crate) struct Deal {
 #[derive(Debug)]
 pub(crate) enum Agreement {
     TwoPhase(TwoPhase),
+    Saga(Saga),
+    Tcc(Tcc),
+}
+
+/// Who leads a transaction, and how far.
+#[derive(Debug)]
+pub(crate) struct Lead {
+    pub(crate) coordinator: u32,
+    /// The coordinator has heard of it. Never again after that, so that a number is used once: a
+    /// coordinator that has forgotten stands by its abort.
+    pub(crate) begun: bool,
+    /// What the coordinator has decided, as far as a crash does not undo it.
+    pub(crate) outcome: Option<Outcome>,
+    /// The coordinator need not remember it any more.
+    pub(crate) ended: bool,
+}
+
+impl Lead {
+    /// Nothing has happened yet.
+    pub(crate) const fn new(coordinator: u32) -> Self {
+        Self {
+            coordinator,
+            begun: false,
+            outcome: None,
+            ended: false,
+        }
+    }
+
+    /// Whether the coordinator has nothing to do any more, or never had.
+    pub(crate) const fn is_over(&self) -> bool {
+        !self.begun || self.ended
+    }
 }
 
 /// A participant, as its work goes.
@@ -82,7 +117,11 @@ pub(crate) struct Ring {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum What {
     /// A timer of a machine of two-phase commit.
-    TwoPhase(Wait),
+    TwoPhase(two_phase_commit::Wait),
+    /// One of an orchestrator of sagas.
+    Saga(saga::Wait),
+    /// One of a machine of TCC.
+    Tcc(tcc::Wait),
     /// The work at a site has taken too long.
     Work,
     /// The handler asks the coordinator again.
@@ -153,6 +192,31 @@ pub(crate) fn slot(txn: Txn) -> u32 {
 }
 
 impl Deal {
+    pub(crate) fn lead(&mut self) -> &mut Lead {
+        match &mut self.agreement {
+            Agreement::TwoPhase(two_phase) => &mut two_phase.lead,
+            Agreement::Saga(saga) => &mut saga.lead,
+            Agreement::Tcc(tcc) => &mut tcc.lead,
+        }
+    }
+
+    /// Whether no site needs it any more, once nothing is on its way.
+    pub(crate) fn is_over(&self) -> bool {
+        match &self.agreement {
+            Agreement::TwoPhase(two_phase) => two_phase.is_over(),
+            // Whatever was done is acknowledged before its end.
+            Agreement::Saga(saga) => saga.lead.is_over(),
+            Agreement::Tcc(tcc) => tcc.is_over(),
+        }
+    }
+
+    /// All instances that may remember it, some of them more than once.
+    pub(crate) fn sites(&mut self) -> Vec<u32> {
+        let coordinator = self.lead().coordinator;
+        let parts = self.parts.iter().map(|part| part.instance);
+        parts.chain([coordinator]).collect()
+    }
+
     /// Takes an alarm that is set out of the list.
     pub(crate) fn take_ring(&mut self, site: u32, what: What) -> Option<Bell> {
         let mut rings = self.rings.iter();

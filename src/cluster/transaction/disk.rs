@@ -8,18 +8,23 @@ use crate::post::Bell;
 use clock::Duration;
 use protocol::two_phase_commit as two_phase;
 use protocol::two_phase_commit::Txn;
+use protocol::{saga, tcc};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A record of one of the protocols.
 #[derive(Clone, Debug)]
 pub(crate) enum Record {
     TwoPhase(two_phase::Record),
+    Saga(saga::Record),
+    Tcc(tcc::Record),
 }
 
 /// A record that somebody waits for.
 #[derive(Clone, Debug)]
 pub(crate) enum Forced {
     TwoPhase(two_phase::Record, two_phase::Token),
+    Saga(saga::Record, saga::Token),
+    Tcc(tcc::Record, tcc::Token),
 }
 
 impl Forced {
@@ -27,12 +32,16 @@ impl Forced {
     pub(crate) fn txn(&self) -> Txn {
         match self {
             Self::TwoPhase(record, _) => record.txn(),
+            Self::Saga(record, _) => record.txn(),
+            Self::Tcc(record, _) => record.txn(),
         }
     }
 
     fn record(&self) -> Record {
         match self {
             Self::TwoPhase(record, _) => Record::TwoPhase(record.clone()),
+            Self::Saga(record, _) => Record::Saga(record.clone()),
+            Self::Tcc(record, _) => Record::Tcc(record.clone()),
         }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) mod purpose {
     pub(crate) const PICK: u64 = 0x7069_636b_0000_0000;
     pub(crate) const KEYS: u64 = 0x6b65_7973_0000_0000;
     pub(crate) const WORK: u64 = 0x776f_726b_0000_0000;
+    pub(crate) const UNDO: u64 = 0x756e_646f_0000_0000;
+    pub(crate) const CONFIRM: u64 = 0x636f_6e66_0000_0000;
     pub(crate) const FORCE: u64 = 0x666f_7263_6500_0000;
 }
 
@@ -33,12 +35,18 @@ pub struct TransactionStep {
 /// A `transaction` step, as the world runs it.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    pub(crate) protocol: TransactionProtocol,
     pub(crate) parts: Vec<Place>,
+    /// By part: first operation of what undoes its work, and of what makes it final.
+    pub(crate) undo: Vec<Option<u32>>,
+    pub(crate) confirm: Vec<Option<u32>>,
     /// Elsewhere than at the handler's own instance.
     pub(crate) coordinator: Option<Place>,
     pub(crate) timeout: Duration,
     pub(crate) retry: Duration,
     pub(crate) cooperative: bool,
+    /// Of TCC: how long what is reserved is kept.
+    pub(crate) reserved_for: Option<Duration>,
     pub(crate) force: Sampler,
     pub(crate) on_conflict: OnConflict,
     /// `None`: the key of the request.
@@ -95,14 +103,21 @@ impl Plan {
             }
         };
         let parts = transaction.participants.iter().map(|part| part.work);
-        let parts = parts.map(|work| at(work, entries[work.service][work.endpoint]));
+        let entry = |target: Target| entries[target.service][target.endpoint];
+        let parts = parts.map(|work| at(work, entry(work)));
         let parts = parts.collect();
+        let all = transaction.participants.iter();
+        let undo = all.clone().map(|part| part.undo.map(entry)).collect();
+        let confirm = all.map(|part| part.confirm.map(entry)).collect();
         let coordinator = transaction.coordinator.map(|service| {
             let endpoint = 0;
             at(Target { service, endpoint }, NONE)
         });
         Self {
+            protocol: transaction.protocol,
             parts,
+            undo,
+            confirm,
             // The handler's own service: nobody is nearer than its own instance.
             coordinator: coordinator.filter(|place| place.peers != NONE),
             timeout: transaction.prepare_timeout,
@@ -110,6 +125,10 @@ impl Plan {
             cooperative: match transaction.protocol {
                 TransactionProtocol::TwoPhaseCommit { cooperative } => cooperative,
                 _ => false,
+            },
+            reserved_for: match transaction.protocol {
+                TransactionProtocol::Tcc { reserved_for } => Some(reserved_for),
+                _ => None,
             },
             force: sampler::lower(&transaction.force),
             on_conflict: transaction.on_conflict,

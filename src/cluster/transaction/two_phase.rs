@@ -6,7 +6,7 @@
 //! comes first, and its vote starts the protocol unasked.
 
 use crate::observer::{Observer, TransactionFact};
-use crate::transaction::deal::{Agreement, Deal, Stage, What};
+use crate::transaction::deal::{Agreement, Deal, Lead, Stage, What};
 use crate::transaction::disk::{Forced, Record};
 use crate::transaction::plan::{Plan, purpose};
 use crate::transaction::{Txn, Word};
@@ -15,24 +15,17 @@ use clock::Instant;
 use engine::Keyed;
 use protocol::two_phase_commit::{
     Action, Coordinator, CoordinatorConfig, Message, Outcome, Participant, ParticipantConfig,
-    Record as LogRecord, Site, TimerId, Vote, Wait,
+    Record as LogRecord, Site, TimerId, Token, Vote, Wait,
 };
 
 /// How far a transaction is.
 #[derive(Debug)]
 pub(crate) struct TwoPhase {
-    pub(crate) coordinator: u32,
+    pub(crate) lead: Lead,
     /// The instances that take part, each once.
     pub(crate) sites: Vec<SiteState>,
-    /// The coordinator has heard of it. Never again after that, so that a number is used once: a
-    /// coordinator that has forgotten stands by its abort.
-    pub(crate) begun: bool,
     /// Somebody was asked for a vote.
     pub(crate) asked: bool,
-    /// What the coordinator has decided, as far as a crash does not undo it.
-    pub(crate) outcome: Option<Outcome>,
-    /// The coordinator need not remember it any more.
-    pub(crate) ended: bool,
 }
 
 /// A transaction at one of its sites.
@@ -55,25 +48,11 @@ pub(crate) enum Role {
     Participant,
 }
 
-/// What a machine wants done.
-#[derive(Debug)]
-pub(crate) struct Wish {
-    site: u32,
-    role: Role,
-    action: Action,
-}
-
 /// The machines of one instance for the transactions of one step.
 #[derive(Debug)]
 pub(crate) struct Machines {
     pub(crate) coordinator: Coordinator,
     pub(crate) participant: Participant,
-}
-
-impl Wish {
-    pub(crate) fn new(site: u32, role: Role, action: Action) -> Self {
-        Self { site, role, action }
-    }
 }
 
 impl Machines {
@@ -116,12 +95,9 @@ impl TwoPhase {
             over: true,
         });
         Self {
-            coordinator,
+            lead: Lead::new(coordinator),
             sites: sites.collect(),
-            begun: false,
             asked: false,
-            outcome: None,
-            ended: false,
         }
     }
 
@@ -135,7 +111,7 @@ impl TwoPhase {
 
     /// Whether no site needs it any more, once nothing is on its way.
     pub(crate) fn is_over(&self) -> bool {
-        (!self.begun || self.ended) && self.sites.iter().all(|state| state.over)
+        self.lead.is_over() && self.sites.iter().all(|state| state.over)
     }
 
     fn names(&self) -> Vec<Site> {
@@ -145,8 +121,10 @@ impl TwoPhase {
 
 impl Deal {
     pub(crate) fn two_phase(&mut self) -> &mut TwoPhase {
-        let Agreement::TwoPhase(two_phase) = &mut self.agreement;
-        two_phase
+        match &mut self.agreement {
+            Agreement::TwoPhase(two_phase) => two_phase,
+            _ => unreachable!("asked for by the machines of two-phase commit alone"),
+        }
     }
 }
 
@@ -158,7 +136,7 @@ impl World {
         };
         let handler = deal.handler;
         let two_phase = deal.two_phase();
-        let coordinator = two_phase.coordinator;
+        let coordinator = two_phase.lead.coordinator;
         let names = two_phase.names();
         let takes_part = two_phase.takes_part(handler);
         self.transactions.watch.checker.begun(txn, &names);
@@ -173,14 +151,19 @@ impl World {
     }
 
     /// The coordinator asks all sites for their votes.
-    fn begin_at_coordinator(&mut self, now: Instant, txn: Txn) {
+    pub(crate) fn begin_at_coordinator(&mut self, now: Instant, txn: Txn) {
         let Some(deal) = self.transactions.deals.get_mut(txn) else {
             return;
         };
+        match deal.agreement {
+            Agreement::TwoPhase(_) => {}
+            Agreement::Saga(_) => return self.begin_saga(now, txn),
+            Agreement::Tcc(_) => return self.begin_tcc(now, txn),
+        }
         let step = deal.step;
         let two_phase = deal.two_phase();
-        two_phase.begun = true;
-        let (site, names) = (two_phase.coordinator, two_phase.names());
+        two_phase.lead.begun = true;
+        let (site, names) = (two_phase.lead.coordinator, two_phase.names());
         self.ask(site, step, Role::Coordinator, |machines, out| {
             let begun = machines.coordinator.begin(now, txn, &names, out);
             debug_assert!(begun.is_ok(), "a number is used once");
@@ -199,7 +182,7 @@ impl World {
             return;
         };
         let (handler, step) = (deal.handler, deal.step);
-        let to = deal.two_phase().coordinator;
+        let to = deal.lead().coordinator;
         let again = now + self.transactions.plans[step as usize].retry;
         self.send_letter(now, obs, txn, handler, to, Word::Begin);
         self.set_ring(again, txn, handler, What::Ask);
@@ -211,11 +194,11 @@ impl World {
             return;
         };
         let handler = deal.handler;
-        let two_phase = deal.two_phase();
-        match (two_phase.begun, two_phase.outcome) {
+        let lead = deal.lead();
+        match (lead.begun, lead.outcome) {
             (false, _) => self.begin_at_coordinator(now, txn),
             (true, Some(outcome)) => {
-                let from = two_phase.coordinator;
+                let from = lead.coordinator;
                 self.send_letter(now, obs, txn, from, handler, Word::Outcome(outcome));
             }
             (true, None) => {}
@@ -228,7 +211,7 @@ impl World {
             return;
         };
         let step = deal.step;
-        let coordinator = Site(deal.two_phase().coordinator);
+        let coordinator = Site(deal.lead().coordinator);
         if let Some(state) = deal.two_phase().site(site) {
             (state.enlisted, state.over) = (true, false);
         }
@@ -240,13 +223,12 @@ impl World {
 
     /// The work of all parts at a site begins. Locks that come too late, or never, are no reason to
     /// wait for ever: the vote is no when it takes longer than all votes may.
-    fn work_at(&mut self, now: Instant, txn: Txn, site: u32) {
+    pub(crate) fn work_at(&mut self, now: Instant, txn: Txn, site: u32) {
         let Some(deal) = self.transactions.deals.get(txn) else {
             return;
         };
         let parts: Vec<u32> = deal.parts_at(site).collect();
-        let late = now + self.transactions.plans[deal.step as usize].timeout;
-        self.set_ring(late, txn, site, What::Work);
+        self.work_until_late(now, txn, site);
         for part in parts {
             self.begin_part(now, (txn, part));
             let deal = self.transactions.deals.get(txn);
@@ -258,6 +240,24 @@ impl World {
         }
     }
 
+    /// The work at a site may take so long.
+    pub(crate) fn work_until_late(&mut self, now: Instant, txn: Txn, site: u32) {
+        if let Some(deal) = self.transactions.deals.get(txn) {
+            let late = now + self.transactions.plans[deal.step as usize].timeout;
+            self.set_ring(late, txn, site, What::Work);
+        }
+    }
+
+    /// The work at a site has taken too long.
+    pub(crate) fn work_late(&mut self, now: Instant, txn: Txn, site: u32) {
+        match self.transactions.deals.get(txn).map(|deal| &deal.agreement) {
+            Some(Agreement::TwoPhase(_)) => self.vote(now, txn, site, Vote::No),
+            Some(Agreement::Saga(_)) => self.step_late(txn, site),
+            Some(Agreement::Tcc(_)) => self.site_tried(now, txn, site, false),
+            None => {}
+        }
+    }
+
     /// A part at a site has done its work, or cannot: the site votes when all have, or one cannot.
     pub(crate) fn site_worked(&mut self, now: Instant, txn: Txn, site: u32, well: bool) {
         let Some(deal) = self.transactions.deals.get_mut(txn) else {
@@ -265,8 +265,12 @@ impl World {
         };
         let here = deal.parts.iter().filter(|part| part.instance == site);
         let all = here.fold(true, |all, part| all && part.stage == Stage::Done(true));
-        if !well || all {
-            self.vote(now, txn, site, if well { Vote::Yes } else { Vote::No });
+        if well && !all {
+            return;
+        }
+        match deal.agreement {
+            Agreement::Tcc(_) => self.site_tried(now, txn, site, well),
+            _ => self.vote(now, txn, site, if well { Vote::Yes } else { Vote::No }),
         }
     }
 
@@ -307,12 +311,12 @@ impl World {
         let step = deal.step;
         let two_phase = deal.two_phase();
         if message.to_coordinator() {
-            let first = !core::mem::replace(&mut two_phase.begun, true);
+            let first = !core::mem::replace(&mut two_phase.lead.begun, true);
             let names = two_phase.names();
             let opens = first && matches!(message, Message::Vote { .. });
             if first && !opens {
                 // Asked about what it has not heard of, it says abort, and stands by it.
-                (two_phase.outcome, two_phase.ended) = (Some(Outcome::Abort), true);
+                (two_phase.lead.outcome, two_phase.lead.ended) = (Some(Outcome::Abort), true);
             }
             self.ask(to, step, Role::Coordinator, |machines, out| {
                 if opens {
@@ -336,13 +340,18 @@ impl World {
     }
 
     /// A forced record is stable.
-    pub(crate) fn two_phase_forced(&mut self, now: Instant, site: u32, forced: Forced) {
-        let Forced::TwoPhase(record, token) = forced;
+    pub(crate) fn two_phase_forced(
+        &mut self,
+        now: Instant,
+        site: u32,
+        record: &LogRecord,
+        token: Token,
+    ) {
         let Some(deal) = self.transactions.deals.get(token.txn()) else {
             return;
         };
         let step = deal.step;
-        self.transactions.watch.checker.forced(Site(site), &record);
+        self.transactions.watch.checker.forced(Site(site), record);
         let role = match record {
             LogRecord::Commit { .. } => Role::Coordinator,
             _ => Role::Participant,
@@ -370,37 +379,42 @@ impl World {
         transactions.note(site, role, &mut out);
     }
 
-    /// Does what the machines want, and what they want because of it.
-    pub(crate) fn do_wishes<O: Observer>(&mut self, now: Instant, obs: &mut O) {
-        while let Some(Wish { site, role, action }) = self.transactions.wishes.pop_front() {
-            match action {
-                Action::Send(Site(to), message) => {
-                    self.two_phase_send(now, obs, site, to, role, message);
-                }
-                Action::SetTimer(TimerId { txn, wait }, at) => {
-                    self.set_ring(at, txn, site, What::TwoPhase(wait));
-                }
-                Action::CancelTimer(TimerId { txn, wait }) => {
-                    self.stop_ring(txn, site, What::TwoPhase(wait));
-                }
-                Action::Force(record, token) => {
-                    let number = match record {
-                        LogRecord::Commit { .. } => 0,
-                        LogRecord::Prepared { .. } => 1,
-                        _ => 2,
-                    };
-                    let key = Keyed::child(purpose::FORCE + number, site.into());
-                    let forced = Forced::TwoPhase(record, token);
-                    self.force(now, obs, site, token.txn(), key, forced);
-                }
-                Action::Write(record) => self.write_down(site, record),
-                Action::Prepare(txn) => self.work_at(now, txn, site),
-                Action::Decided(txn, outcome) => {
-                    self.two_phase_decided(now, obs, txn, site, role, outcome);
-                }
-                // Nobody here votes that it has only read.
-                Action::Released(_) => {}
+    /// Does what a machine wants.
+    pub(crate) fn do_two_phase<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        site: u32,
+        role: Role,
+        action: Action,
+    ) {
+        match action {
+            Action::Send(Site(to), message) => {
+                self.two_phase_send(now, obs, site, to, role, message);
             }
+            Action::SetTimer(TimerId { txn, wait }, at) => {
+                self.set_ring(at, txn, site, What::TwoPhase(wait));
+            }
+            Action::CancelTimer(TimerId { txn, wait }) => {
+                self.stop_ring(txn, site, What::TwoPhase(wait));
+            }
+            Action::Force(record, token) => {
+                let number = match record {
+                    LogRecord::Commit { .. } => 0,
+                    LogRecord::Prepared { .. } => 1,
+                    _ => 2,
+                };
+                let key = Keyed::child(purpose::FORCE + number, site.into());
+                let forced = Forced::TwoPhase(record, token);
+                self.force(now, obs, site, token.txn(), key, forced);
+            }
+            Action::Write(record) => self.write_down(site, record),
+            Action::Prepare(txn) => self.work_at(now, txn, site),
+            Action::Decided(txn, outcome) => {
+                self.two_phase_decided(now, obs, txn, site, role, outcome);
+            }
+            // Nobody here votes that it has only read.
+            Action::Released(_) => {}
         }
     }
 
@@ -410,7 +424,7 @@ impl World {
             return;
         };
         if let LogRecord::End { .. } | LogRecord::Abort { .. } = record {
-            deal.two_phase().ended = true;
+            deal.lead().ended = true;
         }
         let disk = &mut self.transactions.disks[site as usize];
         disk.append(txn, Record::TwoPhase(record));
@@ -489,7 +503,7 @@ impl World {
         let two_phase = deal.two_phase();
         match role {
             Role::Coordinator => {
-                two_phase.outcome = Some(outcome);
+                two_phase.lead.outcome = Some(outcome);
                 let told_by_itself = two_phase.takes_part(handler);
                 if site == handler {
                     self.conclude(now, obs, txn, outcome);
@@ -498,7 +512,7 @@ impl World {
                 }
             }
             Role::Participant => {
-                let here = handler == site && two_phase.coordinator != handler;
+                let here = handler == site && two_phase.lead.coordinator != handler;
                 if let Some(state) = two_phase.site(site) {
                     state.over |= outcome == Outcome::Abort;
                     if state.outcome.replace(outcome).is_none()

@@ -9,7 +9,9 @@ use crate::state::Doing;
 use crate::transaction::deal::{Agreement, Stage, slot};
 use crate::world::World;
 use clock::{Duration, Instant};
-use protocol::two_phase_commit::{Checker, Txn};
+use protocol::transaction::Txn;
+use protocol::two_phase_commit::Checker;
+use protocol::{saga, tcc};
 use std::collections::BTreeMap;
 
 /// Who is in doubt for so many retry intervals, while nothing stands in the way, waits for ever.
@@ -19,8 +21,10 @@ const FOR_EVER: u64 = 100;
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) checker: Checker,
-    /// How many of its findings have been told.
-    told: usize,
+    pub(crate) saga: saga::Checker,
+    pub(crate) tcc: tcc::Checker,
+    /// How many of their findings have been told.
+    told: [usize; 3],
     /// When a fault last was over.
     calm_since: Instant,
 }
@@ -29,9 +33,18 @@ impl Watch {
     pub(crate) fn new() -> Self {
         Self {
             checker: Checker::new(),
-            told: 0,
+            saga: saga::Checker::new(),
+            tcc: tcc::Checker::new(),
+            told: [0; 3],
             calm_since: Instant::ZERO,
         }
+    }
+
+    /// A transaction of which nothing more will be heard.
+    pub(crate) fn forget(&mut self, txn: Txn) {
+        self.checker.forget(txn);
+        self.saga.forget(txn);
+        self.tcc.forget(txn);
     }
 
     /// A fault is over.
@@ -48,14 +61,24 @@ impl World {
 
     /// Tells what the checker has found.
     pub(crate) fn hear_checkers(&mut self) {
-        let watch = &self.transactions.watch;
-        if watch.checker.violations().len() == watch.told {
+        let watch = &mut self.transactions.watch;
+        let found = [
+            watch.checker.violations().len(),
+            watch.saga.violations().len(),
+            watch.tcc.violations().len(),
+        ];
+        let told = core::mem::replace(&mut watch.told, found);
+        if told == found {
             return;
         }
-        let new = watch.checker.violations()[watch.told..].iter();
-        let new: Vec<String> = new.map(ToString::to_string).collect();
-        self.transactions.watch.told += new.len();
-        for what in new {
+        let atomic = watch.checker.violations()[told[0]..].iter();
+        let saga = watch.saga.violations()[told[1]..].iter();
+        let tcc = watch.tcc.violations()[told[2]..].iter();
+        let new = atomic
+            .map(ToString::to_string)
+            .chain(saga.map(ToString::to_string))
+            .chain(tcc.map(ToString::to_string));
+        for what in new.collect::<Vec<String>>() {
             self.violation("transactions are atomic", what);
         }
     }
@@ -74,9 +97,11 @@ impl World {
             let plan = &self.transactions.plans[deal.step as usize];
             let retry = plan.retry.as_nanos().saturating_mul(FOR_EVER);
             let patience = Duration::from_nanos(retry).saturating_add(plan.timeout);
-            let Agreement::TwoPhase(two_phase) = &deal.agreement;
+            let Agreement::TwoPhase(two_phase) = &deal.agreement else {
+                continue;
+            };
             // A commit that waits for its turn at the disk may wait.
-            let disk = &self.transactions.disks[two_phase.coordinator as usize];
+            let disk = &self.transactions.disks[two_phase.lead.coordinator as usize];
             if deal.letters > 0 || disk.is_busy() {
                 continue;
             }
@@ -151,6 +176,42 @@ impl World {
             }
         }
         wrong.extend(self.audit_locks());
+        wrong.extend(self.audit_marks());
+        wrong
+    }
+
+    /// Keys bear the changes of sagas that have done their steps, and no others.
+    fn audit_marks(&self) -> Vec<String> {
+        let services = self.transactions.marks.len();
+        let mut wanted = vec![Vec::new(); services];
+        for deal in self.transactions.deals.iter() {
+            let Agreement::Saga(saga) = &deal.agreement else {
+                continue;
+            };
+            let plan = &self.transactions.plans[deal.step as usize];
+            let steps = saga.steps.iter().zip(&deal.parts).zip(&plan.parts);
+            for ((state, part), place) in steps.filter(|((state, _), _)| state.marked) {
+                let keys = part.keys.iter().map(|&key| (key, deal.txn));
+                wanted[place.service as usize].extend(keys);
+            }
+        }
+        let mut wrong = Vec::new();
+        let mut count = 0;
+        for (service, (marks, wanted)) in self.transactions.marks.iter().zip(wanted).enumerate() {
+            let mut there: Vec<_> = marks.all().collect();
+            let mut wanted = wanted;
+            count += there.len();
+            there.sort_unstable();
+            wanted.sort_unstable();
+            if there != wanted {
+                wrong.push(format!("keys of service {service} bear changes of nobody"));
+            }
+        }
+        if count != self.transactions.marked {
+            wrong.push(format!(
+                "{count} keys are marked, and not as many as counted"
+            ));
+        }
         wrong
     }
 

@@ -3,10 +3,11 @@
 
 use crate::errand;
 use crate::observer::{Observer, TransactionFact};
-use crate::transaction::Errand;
-use crate::transaction::deal::Stage;
+use crate::state::Origin;
+use crate::transaction::deal::{Agreement, Stage};
 use crate::transaction::locks::Claim;
 use crate::transaction::plan::purpose;
+use crate::transaction::{Errand, Task};
 use crate::world::World;
 use clock::Instant;
 use engine::Keyed;
@@ -54,10 +55,29 @@ impl World {
             part.held += 1;
         }
         part.stage = Stage::Working;
+        for &key in part.keys.iter().filter(|_| transactions.marked > 0) {
+            let marks = &transactions.marks[place.service as usize];
+            transactions.anomalies.extend(marks.seen(key, Some(txn)));
+        }
         let (instance, origin) = (part.instance, deal.origin);
         let key = Keyed::child(deal.key ^ purpose::WORK, number.into());
-        let errand = errand::Errand::Transaction(Errand { txn, part: number });
-        self.run_errand(now, instance, place.entry, key, origin, errand);
+        self.run_task(now, instance, place.entry, key, origin, claim, Task::Work);
+    }
+
+    /// A part runs a handler, the one that begins at operation `entry`.
+    #[expect(clippy::too_many_arguments, reason = "an errand is all of this")]
+    pub(crate) fn run_task(
+        &mut self,
+        now: Instant,
+        instance: u32,
+        entry: u32,
+        key: u64,
+        origin: Origin,
+        (txn, part): Claim,
+        task: Task,
+    ) {
+        let errand = errand::Errand::Transaction(Errand { txn, part, task });
+        self.run_errand(now, instance, entry, key, origin, errand);
     }
 
     /// The work of a participant has ended.
@@ -69,12 +89,30 @@ impl World {
         outcome: Outcome,
     ) {
         let claim = (errand.txn, errand.part);
+        if errand.task != Task::Work {
+            self.undone_or_confirmed(now, claim, errand.task, outcome.is_success());
+            self.settle_transactions(now, obs, errand.txn);
+            return;
+        }
         // What the transaction, or the instance, no longer waits for is over.
         let deal = self.transactions.deals.get(errand.txn);
         let stage = deal.map(|deal| deal.parts[errand.part as usize].stage);
         if stage == Some(Stage::Working) {
             self.part_done(now, claim, outcome.is_success());
             self.settle_transactions(now, obs, errand.txn);
+        }
+    }
+
+    /// What follows on the work of a part is done, or could not be.
+    fn undone_or_confirmed(&mut self, now: Instant, (txn, part): Claim, task: Task, well: bool) {
+        let Some(deal) = self.transactions.deals.get(txn) else {
+            return;
+        };
+        let site = deal.parts[part as usize].instance;
+        match deal.agreement {
+            Agreement::TwoPhase(_) => {}
+            Agreement::Saga(_) => self.step_undone(txn, part, site, well),
+            Agreement::Tcc(_) => self.site_settled(now, (txn, site), task, well),
         }
     }
 
@@ -86,7 +124,10 @@ impl World {
         let part = &mut deal.parts[number as usize];
         part.stage = Stage::Done(well);
         let site = part.instance;
-        self.site_worked(now, txn, site, well);
+        match deal.agreement {
+            Agreement::TwoPhase(_) | Agreement::Tcc(_) => self.site_worked(now, txn, site, well),
+            Agreement::Saga(_) => self.step_worked(txn, number, site, well),
+        }
     }
 
     /// A participant lets its keys go, whatever it was doing; what it still does is for nobody.

@@ -20,6 +20,7 @@ mod network;
 mod pause;
 mod policies;
 mod queues;
+mod sagas;
 mod sources;
 mod stores;
 mod transactions;

@@ -105,18 +105,6 @@ fn what_does_not_go_together_is_refused() {
             "did you mean `two_phase_commit`?",
         ),
         (
-            format!("{two}[{{work: stock.take, undo: stock.give}}]"),
-            "`undo` goes with `protocol: saga` or `tcc`",
-        ),
-        (
-            format!("{two}[{{work: stock.take, confirm: stock.give}}]"),
-            "`confirm` goes with `protocol: tcc`",
-        ),
-        (
-            "protocol: saga, participants: [{work: stock.take, confirm: stock.give}]".into(),
-            "`confirm` goes with `protocol: tcc`",
-        ),
-        (
             "protocol: saga, participants: [{work: stock.take, undo: money.pay}]".into(),
             "this is not an endpoint of `stock`, where the work is done",
         ),
