@@ -149,11 +149,11 @@ impl World {
             unreachable!("a model has no interval of 0");
         };
         for txn in participant.in_doubt() {
-            if let Some(deal) = transactions.deals.get_mut(txn) {
-                if let Some(state) = deal.two_phase().site(id) {
-                    // An abort whose record a crash has taken is asked for once more.
-                    state.over = false;
-                }
+            if let Some(deal) = transactions.deals.get_mut(txn)
+                && let Some(state) = deal.two_phase().site(id)
+            {
+                // An abort whose record a crash has taken is asked for once more.
+                state.over = false;
             }
         }
         let machines = Machines {

@@ -263,8 +263,8 @@ impl World {
         let Some(deal) = self.transactions.deals.get_mut(txn) else {
             return;
         };
-        let here = deal.parts.iter().filter(|part| part.instance == site);
-        let all = here.fold(true, |all, part| all && part.stage == Stage::Done(true));
+        let mut here = deal.parts.iter().filter(|part| part.instance == site);
+        let all = here.all(|part| part.stage == Stage::Done(true));
         if well && !all {
             return;
         }
