@@ -19,10 +19,11 @@ pub(crate) enum Errand {
 }
 
 impl Running {
-    /// The transaction that it is for.
-    pub(crate) fn txn(&self) -> transaction::Txn {
+    /// The transaction that it is for, if it is for one.
+    pub(crate) fn txn(&self) -> Option<transaction::Txn> {
         match &self.errand {
-            Errand::Transaction(errand) => errand.txn(),
+            Errand::Transaction(errand) => Some(errand.txn()),
+            Errand::Message(_) => None,
         }
     }
 }

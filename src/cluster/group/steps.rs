@@ -78,6 +78,9 @@ impl World {
         let member = self.instances[strand.instance as usize].member;
         let replica = &self.groups.members[member as usize];
         let version = replica.applied.version(record);
+        if self.transactions.marked > 0 {
+            self.reads_marked(now, obs, root, table);
+        }
         let group = self.groups.group(member);
         let missed = group.log.first_missed(record, version);
         let (service, bound) = (group.service as usize, group.staleness);

@@ -357,7 +357,10 @@ impl World {
         table: u32,
     ) {
         let strand = &self.strands[root];
-        let own = strand.is_errand.then(|| self.errands[strand.next].txn());
+        let own = match strand.is_errand {
+            true => self.errands[strand.next].txn(),
+            false => None,
+        };
         let service = self.program.table_owners[table as usize];
         let marks = &self.transactions.marks[service as usize];
         if let Some(txn) = marks.seen(strand.origin.key, own) {

@@ -190,7 +190,7 @@ impl World {
             };
             let plan = &self.transactions.plans[deal.step as usize];
             let steps = saga.steps.iter().zip(&deal.parts).zip(&plan.parts);
-            for ((state, part), place) in steps.filter(|((state, _), _)| state.marked) {
+            for ((_, part), place) in steps.filter(|((state, _), _)| state.marked) {
                 let keys = part.keys.iter().map(|&key| (key, deal.txn));
                 wanted[place.service as usize].extend(keys);
             }
