@@ -2,6 +2,7 @@
 //!
 //! It refuses to know what is measured, in which unit, and where results go.
 
+mod batch_means;
 mod family;
 mod gauge;
 mod histogram;
@@ -12,6 +13,7 @@ mod stopping;
 mod student;
 mod warmup;
 
+pub use batch_means::{BATCHES, FINER, WithinRun, batch_means, sections};
 pub use family::{bonferroni, holm};
 pub use gauge::Gauge;
 pub use histogram::{Histogram, LogHistogram};
