@@ -95,6 +95,7 @@ fn a_difference_has_the_digits_that_its_interval_allows() {
     assert_eq!(amount(Unit::Milliseconds, -4321.0, 120.0), "-4.32 ± 0.12 s");
     assert_eq!(amount(Unit::Milliseconds, 0.012, 0.004), "+12 ± 4 µs");
     assert_eq!(amount(Unit::PerSecond, 0.25, 1.0), "+0.2 ± 1.0/s");
+    assert_eq!(amount(Unit::Milliseconds, -0.456, 0.461), "-0.46 ± 0.46 ms");
     assert_eq!(amount(Unit::Count, 0.0, 0.0), "+0 ± 0");
     assert_eq!(amount(Unit::Milliseconds, 5.0, 0.0), "+5.0 ± 0.0 ms");
     assert_eq!(Amount::of(Unit::Ratio, 0.01, None).size(), "1.00 points");

@@ -31,7 +31,10 @@ impl Amount {
         let (scale, unit) = scale(unit, difference.abs().max(half.unwrap_or(0.0)));
         let difference = difference * scale;
         let half = half.map(|half| half * scale);
-        let places = decimals(half.filter(|h| *h > 0.0).unwrap_or(difference / 10.0));
+        let places = match half.filter(|half| *half > 0.0) {
+            Some(half) => decimals(half, difference.abs() < 2.0 * half),
+            None => decimals(difference / 10.0, false),
+        };
         Self {
             difference: format!("{difference:.places$}"),
             half: half.map(|half| format!("{half:.places$}")),
@@ -67,15 +70,16 @@ impl Amount {
     }
 }
 
-/// Decimals that show two digits of a half-width when the first is 1 or 2, else one.
-fn decimals(half: f64) -> usize {
+/// Decimals that show one digit of a half-width; two when the first is 1 or 2, or when it is
+/// `close`: where a digit decides on which side of zero the interval ends.
+fn decimals(half: f64, close: bool) -> usize {
     let half = half.abs();
     if half == 0.0 {
         return 0;
     }
     let magnitude = half.log10().floor();
     let lead = half / 10f64.powf(magnitude);
-    let digits = if lead < 2.95 { 1.0 } else { 0.0 };
+    let digits = if lead < 2.95 || close { 1.0 } else { 0.0 };
     (digits - magnitude).clamp(0.0, 6.0) as usize
 }
 
