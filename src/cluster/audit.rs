@@ -181,7 +181,8 @@ impl Books<'_> {
                 }
                 Doing::Agreeing => {
                     let op = world.program.ops[strand.pc as usize];
-                    matches!(op, Op::Transaction { .. }) || world.group_knows(id, strand.awaits)
+                    matches!(op, Op::Transaction { .. } | Op::Publish { .. })
+                        || world.group_knows(id, strand.awaits)
                 }
                 Doing::Calling => {
                     Self::is_live(&self.calls, strand.awaits)

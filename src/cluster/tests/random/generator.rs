@@ -69,6 +69,7 @@ struct Shape {
     workloads: usize,
     /// Services with a leader.
     replicated: Vec<usize>,
+    queues: usize,
 }
 
 struct Generator<'a> {
@@ -313,7 +314,7 @@ impl Generator<'_> {
                     "    scheduling: processor_sharing\n    cores: {cores}"
                 );
             }
-            self.queue();
+            self.waiting_room();
             let abandoned = self.choices.of(&["serve", "cancel", "drop_queued"]);
             line!(self, "    abandoned: {abandoned}");
             let balancer = self.choices.of(&[
@@ -463,7 +464,8 @@ impl Generator<'_> {
         }
     }
 
-    fn queue(&mut self) {
+    /// The queue of a service.
+    fn waiting_room(&mut self) {
         let discipline = match self.choices.below(8) {
             0 | 1 => "fifo".into(),
             2 | 3 => "lifo".into(),

@@ -117,12 +117,28 @@ impl Generator<'_> {
     /// Time-outs are not shorter than a thousandth of a run: who waits asks as often.
     fn transaction(&mut self, service: usize) -> String {
         let anywhere = self.anywhere(service);
+        let protocol = self.choices.of(&["two_phase_commit", "saga", "tcc"]);
         let parts: Vec<_> = (0..1 + self.choices.below(3))
-            .map(|_| self.target(service, anywhere))
+            .map(|_| self.part(service, anywhere))
             .collect();
-        let mut keys = format!("participants: [{}]", parts.join(", "));
-        if self.choices.chance(3) {
-            write!(keys, ", coordinator: {}", self.service()).expect("a string takes all");
+        let mut keys = format!("protocol: {protocol}, participants: [{}]", parts.join(", "));
+        match protocol {
+            "two_phase_commit" => {
+                if self.choices.chance(3) {
+                    write!(keys, ", coordinator: {}", self.service()).expect("a string takes all");
+                }
+                let cooperative = self
+                    .choices
+                    .of(&[", cooperative: false", ", cooperative: true"]);
+                keys.push_str(cooperative);
+            }
+            "tcc" => keys.push_str(self.choices.of(&[
+                "",
+                ", reserved_for: 20ms",
+                ", reserved_for: 2ms",
+                ", reserved_for: 200ms",
+            ])),
+            _ => {}
         }
         let locks = self.choices.of(&[
             "",
@@ -131,13 +147,27 @@ impl Generator<'_> {
         ]);
         let timeout = self.choices.of(&["10ms", "1s", "2ms", "50ms"]);
         let retry = self.choices.of(&["5ms", "2ms", "50ms"]);
-        let cooperative = self.choices.of(&["false", "true"]);
         let force = self.distribution();
         let step = format!(
-            "{{transaction: {{protocol: two_phase_commit, {keys}, {locks}prepare_timeout: {timeout}, \
-             retry_interval: {retry}, force: {force}, cooperative: {cooperative}}}}}"
+            "{{transaction: {{{keys}, {locks}prepare_timeout: {timeout}, \
+             retry_interval: {retry}, force: {force}}}}}"
         );
         self.around(step, anywhere)
+    }
+
+    /// The work of a participant, and what undoes it or makes it final.
+    fn part(&mut self, service: usize, anywhere: bool) -> String {
+        let work = self.target(service, anywhere);
+        let mut part = format!("{{work: {work}");
+        let at = work.split('.').next().unwrap_or_default();
+        let number: usize = at[1..].parse().expect("services are numbered");
+        for key in ["undo", "confirm"] {
+            if self.choices.chance(5) {
+                let endpoint = self.choices.below(self.shape.services[number].1);
+                write!(part, ", {key}: {at}.e{endpoint}").expect("a string takes all");
+            }
+        }
+        part + "}"
     }
 
     pub(super) fn policy(&mut self) -> String {
