@@ -179,11 +179,11 @@ impl Books<'_> {
                     let listed = world.siblings.contains(&(strand.root, id));
                     listed && world.strands[strand.root].computing
                 }
-                Doing::Agreeing => {
-                    let op = world.program.ops[strand.pc as usize];
-                    matches!(op, Op::Transaction { .. } | Op::Publish { .. })
-                        || world.group_knows(id, strand.awaits)
-                }
+                Doing::Agreeing => match world.program.ops[strand.pc as usize] {
+                    Op::Transaction { .. } => true,
+                    Op::Publish { .. } => world.producer_knows(id, strand.awaits),
+                    _ => world.group_knows(id, strand.awaits),
+                },
                 Doing::Calling => {
                     Self::is_live(&self.calls, strand.awaits)
                         && world.calls[strand.awaits].parent == id

@@ -6,10 +6,13 @@
 //!
 //! `transactions.csv`: the same columns, with scope `transaction`; only where the model has any.
 //!
+//! `queues.csv`: the same, with scope `queue`; only where the model has any.
+//!
 //! `timeseries.csv`: `time_s,scope,name,rate,goodput,degraded,failed_KIND…,p50_ms,p99_ms,
 //! queue_length,utilization,breakers_open`, where `time_s` is the start of the window and rates
 //! are per second. For a service, `rate` counts arrivals, `goodput` answers, and
-//! `failed_rejected` refusals; for a call, only `breakers_open` is filled.
+//! `failed_rejected` refusals; for a queue, messages taken in, acknowledged and refused, and
+//! `queue_length` those in it; for a call, only `breakers_open` is filled.
 
 mod groups;
 
@@ -125,6 +128,40 @@ pub fn transactions(record: &RunRecord) -> Result<Vec<u8>, Error> {
     finish(table.writer)
 }
 
+/// `queues.csv`.
+///
+/// # Errors
+/// When the table cannot be formed, which is a defect of this crate.
+pub fn queues(record: &RunRecord) -> Result<Vec<u8>, Error> {
+    let mut table = Summary::new()?;
+    for (name, q) in &record.queues {
+        let mut subject = table.subject("queue", name);
+        for (metric, n) in [
+            ("published", q.published),
+            ("refused", q.refused),
+            ("delivered", q.delivered),
+            ("acknowledged", q.acknowledged),
+            ("redelivered", q.redelivered),
+            ("duplicates", q.duplicates),
+            ("recognized", q.recognized),
+            ("dead_lettered", q.dead_lettered),
+            ("dropped", q.dropped),
+            ("replayed", q.replayed),
+            ("in_queue", q.in_queue),
+        ] {
+            subject.count(metric, n)?;
+        }
+        subject.figure("depth.mean", &q.depth.mean, "messages")?;
+        subject.figure("depth.max", &q.depth.max, "messages")?;
+        subject.figure("depth.end", &q.depth.end, "messages")?;
+        for (metric, estimate) in quantiles(&q.time_ms) {
+            let metric = metric.replace("latency", "time");
+            subject.figure(&metric, estimate, "ms")?;
+        }
+    }
+    finish(table.writer)
+}
+
 /// `timeseries.csv`.
 ///
 /// # Errors
@@ -180,6 +217,20 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
                     .chain(failed)
                     .chain([String::new(), String::new()])
                     .chain([at(&s.queue_length), at(&s.utilization), String::new()]),
+            )?;
+        }
+        for (name, q) in &series.queues {
+            let failed = kinds.iter().map(|kind| match *kind {
+                "rejected" => at(&q.refused),
+                _ => String::new(),
+            });
+            writer.write_record(
+                [time.clone(), "queue".into(), name.clone()]
+                    .into_iter()
+                    .chain([at(&q.published), at(&q.acknowledged), String::new()])
+                    .chain(failed)
+                    .chain([String::new(), String::new()])
+                    .chain([at(&q.depth), String::new(), String::new()]),
             )?;
         }
         for (name, open) in &series.breakers {

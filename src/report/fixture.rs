@@ -222,6 +222,7 @@ pub(crate) fn checkout() -> RunRecord {
         metrics: BTreeMap::new(),
         groups: BTreeMap::new(),
         discovery: BTreeMap::new(),
+        queues: BTreeMap::new(),
         violations: Vec::new(),
         series: Series {
             window_s: 1.0,

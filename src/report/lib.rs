@@ -65,6 +65,12 @@ pub fn files(record: &RunRecord) -> Result<Vec<File>, Error> {
             bytes: csv_files::timeseries(record)?,
         },
     ];
+    if !record.queues.is_empty() {
+        files.push(File {
+            name: "queues.csv".into(),
+            bytes: csv_files::queues(record)?,
+        });
+    }
     if !record.transactions.is_empty() {
         files.push(File {
             name: "transactions.csv".into(),

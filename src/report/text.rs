@@ -4,6 +4,7 @@
 mod discovery;
 mod groups;
 mod overtime;
+mod queues;
 mod replay;
 mod transactions;
 mod verdict;
@@ -40,6 +41,7 @@ pub fn page(record: &RunRecord, style: &Style) -> String {
         heading("Services", style, &mut out);
         services(&record.services, style, &mut out);
     }
+    queues::write(&record.queues, style, &mut out);
     transactions::write(&record.transactions, style, &mut out);
     groups::write(&record.groups, style, &mut out);
     calls(&record.calls, style, &mut out);

@@ -4,6 +4,7 @@
 
 use crate::discovery::DiscoveryMeasured;
 use crate::groups::{GroupFigures, GroupTimes};
+use crate::queues::QueueFigures;
 use crate::recorder::{EdgeMeasured, Measured, ServiceMeasured};
 use crate::transactions::{TransactionFacts, TransactionFigures};
 use crate::windows::{ServiceTotals, Windows};
@@ -52,6 +53,8 @@ pub(crate) struct Figures {
     pub(crate) groups: Vec<GroupFigures>,
     /// By service.
     pub(crate) discovery: Vec<DiscoveryMeasured>,
+    /// By queue.
+    pub(crate) queues: Vec<QueueFigures>,
     pub(crate) faults: Vec<(usize, Instant, Instant)>,
 }
 
@@ -89,6 +92,7 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
             .map(TransactionFacts::figures)
             .collect(),
         discovery: measured.discovery,
+        queues: measured.queues,
         faults: measured.faults,
     };
     (

@@ -18,6 +18,7 @@ mod output;
 mod pilot;
 mod plan;
 mod progress;
+mod queues;
 pub mod record;
 mod recorder;
 mod replay;

@@ -6,6 +6,7 @@
 use crate::discovery::{can_crash, kind};
 use crate::figures::{Figures, per};
 use crate::groups::GroupCounts;
+use crate::queues::QueueMetric;
 use crate::transactions::TransactionMetric;
 use cluster::TransactionStep;
 use model::{LatencyQuantile, Model, Scheduling};
@@ -94,6 +95,7 @@ enum Of {
     Amplification(usize),
     CallFailures(usize),
     Transaction(usize, TransactionMetric),
+    Queue(usize, QueueMetric),
     SentToDead(usize),
     /// A service, and how many instances it has.
     Known(usize, u32),
@@ -241,6 +243,12 @@ impl Metric {
                 add(name, unit, better, Of::Transaction(t, metric));
             }
         }
+        for (q, queue) in model.queues.iter().enumerate() {
+            for (what, unit, better, metric) in QueueMetric::all() {
+                let name = format!("queues.{}.{what}", queue.name);
+                add(name, unit, better, Of::Queue(q, metric));
+            }
+        }
         all
     }
 
@@ -294,6 +302,7 @@ impl Metric {
             Of::DiscoveryMessages(s) => Some(figures.discovery[s].messages as f64),
             Of::CallFailures(e) => per(ended(e) - figures.edges[e].succeeded() as f64, ended(e)),
             Of::Transaction(t, metric) => metric.value(&figures.transactions[t]),
+            Of::Queue(q, metric) => metric.value(&figures.queues[q]),
         }
     }
 

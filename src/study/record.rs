@@ -83,6 +83,9 @@ pub struct RunRecord {
     /// By service, where callers learn of instances otherwise than by a static list.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub discovery: BTreeMap<String, DiscoveryRecord>,
+    /// Message queues, by name; absent without one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub queues: BTreeMap<String, QueueRecord>,
     /// Broken invariants of protocols and of the request path; empty in a sound run.
     pub violations: Vec<Violation>,
     /// Over time and by latency: what charts and `timeseries.csv` are made of; not in the JSON.
@@ -280,6 +283,50 @@ pub struct TransactionRecord {
     pub anomalies: Option<u64>,
 }
 
+/// A message queue: of messages published after warm-up, and what happened to each in every group of
+/// consumers; counts are sums over replications. Published × groups + replayed = acknowledged +
+/// dead-lettered + dropped + in the queue.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct QueueRecord {
+    /// Messages that the broker took in, those that a producer tried twice included.
+    pub published: u64,
+    /// Tries for which there was no room.
+    pub refused: u64,
+    /// Deliveries.
+    pub delivered: u64,
+    /// Messages that a consumer handled, and the broker knows.
+    pub acknowledged: u64,
+    /// Deliveries but for the first of each message.
+    pub redelivered: u64,
+    /// Messages handled although the group had handled them before.
+    pub duplicates: u64,
+    /// Deliveries that a consumer let be, because it remembered the message.
+    pub recognized: u64,
+    /// Messages that were delivered in vain too often.
+    pub dead_lettered: u64,
+    /// Messages that a full queue dropped.
+    pub dropped: u64,
+    /// Messages that a rollback brought back.
+    pub replayed: u64,
+    /// Of these messages, those that were waiting or out at the end.
+    pub in_queue: u64,
+    /// Messages waiting or out at consumers.
+    pub depth: Depth,
+    /// From publication to acknowledgement.
+    pub time_ms: LatencyRecord,
+}
+
+/// How many messages are in a queue, whenever they were published.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct Depth {
+    /// Over time.
+    pub mean: Estimate,
+    /// At once.
+    pub max: Estimate,
+    /// When the run ended.
+    pub end: Estimate,
+}
+
 /// How long participants were in doubt.
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct InDoubtRecord {
@@ -326,6 +373,8 @@ pub struct Series {
     pub workloads: BTreeMap<String, WorkloadSeries>,
     /// By service.
     pub services: BTreeMap<String, ServiceSeries>,
+    /// By message queue.
+    pub queues: BTreeMap<String, QueueSeries>,
     /// Open breakers by edge (`caller->service.endpoint`), mean number over each window; only
     /// edges that have a breaker.
     pub breakers: BTreeMap<String, Vec<f64>>,
@@ -369,6 +418,19 @@ pub struct ServiceSeries {
     pub queue_length: Vec<f64>,
     /// Time average of busy workers ÷ workers.
     pub utilization: Vec<f64>,
+}
+
+/// A message queue over time; one value per window, means over replications.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct QueueSeries {
+    /// Messages taken in per second.
+    pub published: Vec<f64>,
+    /// Acknowledged per second, over all groups of consumers.
+    pub acknowledged: Vec<f64>,
+    /// Tries refused per second.
+    pub refused: Vec<f64>,
+    /// Time average of the messages in it: how far its consumers are behind.
+    pub depth: Vec<f64>,
 }
 
 /// A fault as charts mark it.

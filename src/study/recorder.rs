@@ -13,10 +13,11 @@ use crate::fault_log::FaultLog;
 use crate::groups::{GroupFacts, GroupMeasured};
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::queues::{QueueFacts, QueueFigures};
 use crate::transactions::TransactionFacts;
 use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
-use cluster::{DiscoveryFact, EdgeId, GroupFact, Observer, Tick, TransactionFact};
+use cluster::{DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact};
 use policy::Outcome;
 use stats::{Gauge, Histogram};
 
@@ -34,6 +35,7 @@ pub(crate) struct Recorder<'a> {
     groups: Vec<(usize, GroupFacts)>,
     /// By service.
     discovery: Vec<DiscoveryFacts>,
+    queues: Vec<QueueFacts>,
     faults: FaultLog,
     windows: Windows,
     /// When the window in hand began.
@@ -111,6 +113,8 @@ pub(crate) struct Measured {
     pub(crate) transactions: Vec<TransactionFacts>,
     /// By service.
     pub(crate) discovery: Vec<DiscoveryMeasured>,
+    /// By queue.
+    pub(crate) queues: Vec<QueueFigures>,
     /// By workload: successes of requests issued after warm-up.
     pub(crate) latencies: Vec<Histogram>,
     pub(crate) groups: Vec<GroupMeasured>,
@@ -162,6 +166,7 @@ impl<'a> Recorder<'a> {
             transactions: vec![TransactionFacts::default(); transactions],
             groups: Vec::new(),
             discovery: vec![DiscoveryFacts::default(); services],
+            queues: Vec::new(),
             faults: FaultLog::default(),
             windows: Windows::new(plan.windows(), workloads, services, breakers),
             window_start: Instant::ZERO,
@@ -182,6 +187,13 @@ impl<'a> Recorder<'a> {
     /// The same, where so many callers have a view of each service.
     pub(crate) fn watched(mut self, watchers: impl Iterator<Item = u32>) -> Self {
         self.discovery = watchers.map(DiscoveryFacts::new).collect();
+        self
+    }
+
+    /// There are so many message queues.
+    pub(crate) fn with_queues(mut self, queues: usize) -> Self {
+        self.queues = vec![QueueFacts::default(); queues];
+        self.windows.queues = vec![Vec::new(); queues];
         self
     }
 
@@ -223,6 +235,8 @@ impl<'a> Recorder<'a> {
                 wasted: service.wasted,
             }
         });
+        let seconds = end.since(self.plan.warmup_end).as_secs_f64();
+        let queues = self.queues.iter().map(|facts| facts.figures(end, seconds));
         let groups = self.groups.into_iter();
         Measured {
             groups: groups
@@ -233,6 +247,7 @@ impl<'a> Recorder<'a> {
             services: services.collect(),
             transactions: self.transactions,
             discovery: discovery.collect(),
+            queues: queues.collect(),
             latencies: self
                 .latencies
                 .into_iter()
@@ -283,6 +298,9 @@ impl<'a> Recorder<'a> {
         for facts in &mut self.discovery {
             facts.end_warmup(self.plan.warmup_end);
         }
+        for facts in &mut self.queues {
+            facts.end_warmup(self.plan.warmup_end);
+        }
     }
 
     fn close_window(&mut self, end: Instant) {
@@ -311,6 +329,9 @@ impl<'a> Recorder<'a> {
             let totals = service.totals(end);
             rows.push(totals.since(&service.window));
             service.window = totals;
+        }
+        for (queue, rows) in self.queues.iter_mut().zip(&mut self.windows.queues) {
+            rows.push(queue.close_window(end));
         }
         for (edge, rows) in &mut self.windows.breakers {
             let edge = &mut self.edges[*edge];
@@ -444,6 +465,14 @@ impl Observer for Recorder<'_> {
 
     fn discovery(&mut self, now: Instant, service: usize, fact: DiscoveryFact) {
         self.discovery[service].hear(now, self.warm, fact);
+    }
+
+    fn message(&mut self, now: Instant, queue: usize, published: Instant, fact: MessageFact) {
+        self.queues[queue].hear(now, self.plan.warmup_end, published, fact);
+    }
+
+    fn queue_depth(&mut self, now: Instant, queue: usize, depth: u64) {
+        self.queues[queue].set_depth(now, depth);
     }
 
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {

@@ -169,7 +169,8 @@ impl<'a> Study<'a> {
         let watchers = (0..services).map(|service| world.watchers(service));
         let mut recorder = Recorder::new(plan.clone(), sizes, &breakers, self.progress)
             .with_groups(self.model.replicated())
-            .watched(watchers);
+            .watched(watchers)
+            .with_queues(self.model.queues.len());
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
         let violations = violations(number, &ended, &world, &recorder, edges);
         let (own, figures) = split(recorder.finish(ended.at));
@@ -237,6 +238,7 @@ impl<'a> Study<'a> {
             metrics: self.metrics(&figures),
             groups: combined.groups(),
             discovery: combined.discovery(),
+            queues: combined.queues(),
             violations,
             series: combined.series(),
             wall_s: watch.seconds(),

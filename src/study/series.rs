@@ -3,7 +3,8 @@
 use crate::combine::Combined;
 use crate::faults;
 use crate::figures::millis;
-use crate::record::{FaultSpan, Series, ServiceSeries, WorkloadSeries};
+use crate::queues::QueueTotals;
+use crate::record::{FaultSpan, QueueSeries, Series, ServiceSeries, WorkloadSeries};
 use crate::windows::{ServiceTotals, WorkloadWindow};
 use policy::Outcome;
 
@@ -40,6 +41,8 @@ impl Combined<'_> {
             );
             (service.name.clone(), series)
         });
+        let queues = self.model.queues.iter().zip(&windows.queues);
+        let queues = queues.map(|(queue, rows)| (queue.name.clone(), queue_series(rows, &seconds)));
         let breakers = windows.breakers.iter().map(|(edge, open)| {
             let mean = open
                 .iter()
@@ -67,6 +70,7 @@ impl Combined<'_> {
             warmup_s: self.warmup.as_secs_f64(),
             workloads: workloads.collect(),
             services: services.collect(),
+            queues: queues.collect(),
             breakers: breakers.collect(),
             faults: faults
                 .map(|(fault, from, to)| FaultSpan {
@@ -122,6 +126,19 @@ fn service_series(rows: &[ServiceTotals], seconds: &[f64], workers: f64) -> Serv
         refused: over_time(&|row| row.refused as f64),
         queue_length: over_time(&|row| row.queue as f64 / 1e9),
         utilization: over_time(&|row| row.busy as f64 / 1e9 / workers),
+    }
+}
+
+fn queue_series(rows: &[QueueTotals], seconds: &[f64]) -> QueueSeries {
+    let over_time = |value: fn(&QueueTotals) -> f64| -> Vec<f64> {
+        let rows = rows.iter().zip(seconds);
+        rows.map(|(row, s)| value(row) / s).collect()
+    };
+    QueueSeries {
+        published: over_time(|row| row.published as f64),
+        acknowledged: over_time(|row| row.acknowledged as f64),
+        refused: over_time(|row| row.refused as f64),
+        depth: over_time(|row| row.depth as f64 / 1e9),
     }
 }
 

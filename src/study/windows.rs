@@ -3,6 +3,7 @@
 //! Whole numbers, so that replications can be added in any order, by any number of threads, and
 //! give the same bytes. Division waits until all are in.
 
+use crate::queues::QueueTotals;
 use clock::Duration;
 use cluster::EdgeId;
 
@@ -15,6 +16,8 @@ pub(crate) struct Windows {
     pub(crate) workloads: Vec<Vec<WorkloadWindow>>,
     /// By service, then window.
     pub(crate) services: Vec<Vec<ServiceTotals>>,
+    /// By queue, then window.
+    pub(crate) queues: Vec<Vec<QueueTotals>>,
     /// Of edges with a breaker, rising: open breakers × nanoseconds by window.
     pub(crate) breakers: Vec<(EdgeId, Vec<u128>)>,
 }
@@ -62,6 +65,7 @@ impl Windows {
                 .map(|_| Vec::with_capacity(windows))
                 .collect(),
             services: (0..services).map(|_| Vec::with_capacity(windows)).collect(),
+            queues: Vec::new(),
             breakers: breakers
                 .map(|edge| (edge, Vec::with_capacity(windows)))
                 .collect(),
@@ -81,6 +85,9 @@ impl Windows {
         }
         for (mine, theirs) in self.services.iter_mut().zip(&other.services) {
             add_rows(mine, theirs, ServiceTotals::add);
+        }
+        for (mine, theirs) in self.queues.iter_mut().zip(&other.queues) {
+            add_rows(mine, theirs, QueueTotals::add);
         }
         for ((_, mine), (_, theirs)) in self.breakers.iter_mut().zip(&other.breakers) {
             add_rows(mine, theirs, |a, b| *a += b);

@@ -167,6 +167,16 @@ impl World {
         }
     }
 
+    /// Whether a strand waits for the word on this message.
+    pub(crate) fn producer_knows(&self, strand: u32, awaits: u32) -> bool {
+        let mut waiting = self
+            .queues
+            .producing
+            .values()
+            .flat_map(|p| p.waiting.values());
+        waiting.any(|&sending| sending == awaits && self.queues.sendings[sending].strand == strand)
+    }
+
     /// The step goes on, or fails.
     fn publish_ended(&mut self, sending: u32, outcome: Outcome) {
         let strand = self.queues.sendings[sending].strand;

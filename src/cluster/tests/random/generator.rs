@@ -126,12 +126,12 @@ impl Generator<'_> {
         }
         line!(self, "queues:");
         for queue in 0..self.shape.queues {
-            let keys = self.queue(queue);
+            let keys = self.message_queue(queue);
             line!(self, "  q{queue}: {{{}}}", keys.join(", "));
         }
     }
 
-    fn queue(&mut self, queue: usize) -> Vec<String> {
+    fn message_queue(&mut self, queue: usize) -> Vec<String> {
         let consumer = |g: &mut Self| {
             let service = g.choices.below(g.shape.services.len());
             let endpoint = g.choices.below(g.shape.services[service].1);
