@@ -5,6 +5,8 @@
 //! serves a request, `steps` what a handler has replicated, `member` and `drive` host one replica, `log`
 //! knows what entries stand for, `lead` watches from outside who leads.
 
+#[cfg(test)]
+mod broken;
 mod door;
 mod drive;
 mod lead;
@@ -134,6 +136,7 @@ impl Groups {
                         group: groups.groups.len() as u32,
                         node: Node(node),
                         protocol: told.protocol,
+                        pre_vote: told.pre_vote,
                         config,
                         timeout: sampler::lower(&told.election_timeout),
                         streams: [stream("election"), stream("replication")],

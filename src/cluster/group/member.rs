@@ -8,9 +8,12 @@ use clock::Duration;
 use engine::{Bits, Sampler, Stream};
 use model::ReplicationProtocol;
 use protocol::replication::{
-    Chance, ConfigError, GroupConfig, Message, Node, Paxos, PaxosConfig, PrimaryBackup, Raft,
-    RaftConfig, Replica, Role, Timer, Token,
+    Chance, ConfigError, GroupConfig, Message, Node, PrimaryBackup, Replica, Role, Timer, Token,
 };
+#[cfg(feature = "paxos")]
+use protocol::replication::{Paxos, PaxosConfig};
+#[cfg(feature = "raft")]
+use protocol::replication::{Raft, RaftConfig};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A replica.
@@ -46,6 +49,7 @@ pub(super) struct Setting {
     pub(super) group: u32,
     pub(super) node: Node,
     pub(super) protocol: ReplicationProtocol,
+    pub(super) pre_vote: bool,
     pub(super) config: GroupConfig,
     pub(super) timeout: Sampler,
     /// For elections, and for what they cost.
@@ -58,6 +62,7 @@ impl Member {
             group,
             node,
             protocol,
+            pre_vote,
             config,
             timeout,
             streams: [stream, costs],
@@ -65,7 +70,7 @@ impl Member {
         Self {
             group,
             node,
-            replica: replica(protocol, config, node),
+            replica: replica(protocol, pre_vote, config, node),
             dice: Dice { timeout, stream },
             costs,
             running: false,
@@ -196,17 +201,30 @@ impl Behind {
     }
 }
 
-fn replica(protocol: ReplicationProtocol, config: GroupConfig, node: Node) -> Box<dyn Replica> {
+fn replica(
+    protocol: ReplicationProtocol,
+    pre_vote: bool,
+    config: GroupConfig,
+    node: Node,
+) -> Box<dyn Replica> {
     let made: Result<Box<dyn Replica>, ConfigError> = match protocol {
         ReplicationProtocol::PrimaryBackup => {
             PrimaryBackup::new(config, node).map(|replica| Box::new(replica) as _)
         }
+        #[cfg(feature = "paxos")]
         ReplicationProtocol::Paxos => {
             Paxos::new(config, node, PaxosConfig::default()).map(|replica| Box::new(replica) as _)
         }
+        #[cfg(feature = "raft")]
         ReplicationProtocol::Raft => {
-            Raft::new(config, node, RaftConfig::default()).map(|replica| Box::new(replica) as _)
+            let raft = RaftConfig {
+                pre_vote,
+                ..RaftConfig::default()
+            };
+            Raft::new(config, node, raft).map(|replica| Box::new(replica) as _)
         }
+        #[cfg(not(all(feature = "paxos", feature = "raft")))]
+        _ => unreachable!("no model names a protocol that is not compiled in"),
     };
     made.unwrap_or_else(|error| unreachable!("a checked model makes a group: {error}"))
 }

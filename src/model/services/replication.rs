@@ -22,6 +22,9 @@ record! {
         /// How long an instance goes without one before it stands for election, drawn anew each time;
         /// never as short as `heartbeat`. Uniform from 150ms to 300ms when absent.
         optional election_timeout: Distribution,
+        /// With `raft`: whether an instance asks first whether it could win, and so deposes no sound
+        /// leader; off when absent.
+        optional pre_vote: bool,
         /// One write to stable storage, such as a vote or an entry of the log.
         default force: Distribution = "0s",
         /// How long one entry occupies its sender's link, for each instance that it goes to.
@@ -80,6 +83,7 @@ pub(super) fn resolve_replication(
         protocol,
         heartbeat,
         election_timeout,
+        pre_vote,
         force,
         send,
         failover_buffer,
@@ -87,6 +91,16 @@ pub(super) fn resolve_replication(
         catch_up,
         staleness,
     } = shape.value;
+    let (protocol, said_at) = (protocol.value.protocol(), protocol.span);
+    if !is_there(protocol) {
+        let name = protocol.name();
+        cx.problem(said_at, format!("`{name}` is not compiled in"))
+            .help(format!("stormglass was built without its feature `{name}`"));
+    }
+    if let (Some(said), Protocol::Paxos | Protocol::PrimaryBackup) = (&pre_vote, protocol) {
+        cx.problem(said.span, "`pre_vote` goes with `protocol: raft`")
+            .help("the other protocols keep a sound leader without it");
+    }
     let (low, high) = USUAL_TIMEOUT;
     let (timeout, place) = match election_timeout {
         Some(timeout) => (timeout.value, timeout.span),
@@ -108,8 +122,8 @@ pub(super) fn resolve_replication(
              several times that, such as `{uniform: {low: 150ms, high: 300ms}}`",
         );
     }
-    if let (ProtocolWord::Paxos, 0..2) = (&protocol.value, instances) {
-        cx.problem(protocol.span, "`paxos` needs at least 2 `instances`")
+    if let (Protocol::Paxos, 0..2) = (protocol, instances) {
+        cx.problem(said_at, "`paxos` needs at least 2 `instances`")
             .help("3 go on without one of them");
     }
     let reads = match reads.value {
@@ -121,13 +135,10 @@ pub(super) fn resolve_replication(
             .help("what the leader answers is never behind what was acknowledged");
     }
     Replication {
-        protocol: match protocol.value {
-            ProtocolWord::Paxos => Protocol::Paxos,
-            ProtocolWord::Raft => Protocol::Raft,
-            ProtocolWord::PrimaryBackup => Protocol::PrimaryBackup,
-        },
+        protocol,
         heartbeat: heartbeat.0,
         election_timeout: timeout,
+        pre_vote: pre_vote.is_some_and(|said| said.value),
         force: force.value,
         send: send.value,
         failover_buffer: FailoverBuffer {
@@ -137,5 +148,24 @@ pub(super) fn resolve_replication(
         reads,
         catch_up: catch_up.value,
         staleness: staleness.map(|bound| bound.0),
+    }
+}
+
+impl ProtocolWord {
+    fn protocol(&self) -> Protocol {
+        match self {
+            Self::Paxos => Protocol::Paxos,
+            Self::Raft => Protocol::Raft,
+            Self::PrimaryBackup => Protocol::PrimaryBackup,
+        }
+    }
+}
+
+/// Whether the protocol is compiled in.
+const fn is_there(protocol: Protocol) -> bool {
+    match protocol {
+        Protocol::Paxos => cfg!(feature = "paxos"),
+        Protocol::Raft => cfg!(feature = "raft"),
+        Protocol::PrimaryBackup => true,
     }
 }

@@ -12,6 +12,8 @@ pub struct Replication {
     pub heartbeat: Duration,
     /// How long a replica goes without one before it stands for election, drawn anew each time.
     pub election_timeout: Distribution,
+    /// Whether a replica asks first whether it could win; of Raft alone.
+    pub pre_vote: bool,
     /// One write to stable storage: a vote, a log entry.
     pub force: Distribution,
     /// How long one entry occupies the leader's link, for each follower: entries leave one after the

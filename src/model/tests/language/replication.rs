@@ -34,6 +34,7 @@ fn a_protocol_is_enough() {
             low: 150e6,
             high: 300e6,
         },
+        pre_vote: false,
         force: Distribution::Constant(Duration::ZERO),
         send: Distribution::Constant(Duration::ZERO),
         failover_buffer: FailoverBuffer {
@@ -62,7 +63,7 @@ fn a_protocol_is_enough() {
 #[test]
 fn every_key_says_what_it_says() {
     let all = replication(
-        "{protocol: raft, heartbeat: 10ms, election_timeout: 40ms, force: 2ms, send: 1ms, \
+        "{protocol: raft, heartbeat: 10ms, election_timeout: 40ms, pre_vote: true, force: 2ms, send: 1ms, \
           failover_buffer: {capacity: 0, wait: 3ms}, reads: any, catch_up: 4ms, staleness: 5ms}",
     );
     let constant = |millis| Distribution::Constant(ms(millis));
@@ -72,6 +73,7 @@ fn every_key_says_what_it_says() {
             protocol: ReplicationProtocol::Raft,
             heartbeat: ms(10),
             election_timeout: constant(40),
+            pre_vote: true,
             force: constant(2),
             send: constant(1),
             failover_buffer: FailoverBuffer {
@@ -102,6 +104,10 @@ fn what_cannot_be_a_group_is_refused_with_a_reason() {
         (
             "{protocol: raft, staleness: 1s}",
             "`staleness` goes with `reads: any`",
+        ),
+        (
+            "{protocol: primary_backup, pre_vote: false}",
+            "`pre_vote` goes with `protocol: raft`",
         ),
         (
             "{protocol: raft, failover_buffer: {size: 3}}",

@@ -230,7 +230,9 @@ impl Live {
         let role = match raft.state {
             StateRole::Leader => Role::Leader(term),
             StateRole::Follower => Role::Follower(term, node(raft.leader_id)),
-            StateRole::Candidate | StateRole::PreCandidate => Role::Candidate(term),
+            StateRole::Candidate => Role::Candidate(term),
+            // It only asks whether it would win, and belongs to no later term.
+            StateRole::PreCandidate => Role::Follower(term, None),
         };
         if role == self.role {
             return;
