@@ -92,6 +92,7 @@ struct Wait {
     strand: u32,
     member: u32,
     on: On,
+    since: Instant,
     /// How much of the log was acknowledged when it began to wait.
     floor: u64,
 }

@@ -15,8 +15,10 @@ use study::{Options, Progress};
 
 /// How much of a model is run: the storm that it was made for is in it, and less than 100 000
 /// requests.
-const DURATIONS: [(&str, &str); 8] = [
+const DURATIONS: [(&str, &str); 10] = [
     ("checkout", "330s"),
+    ("failover_paxos", "145s"),
+    ("failover_raft", "145s"),
     ("mm1", "61s"),
     ("online_boutique", "30m"),
     ("social_network", "85s"),

@@ -169,6 +169,7 @@ impl World {
             strand: root,
             member,
             on: On::Entry(0),
+            since: now,
             floor: 0,
         });
         let whose = Party::Instance(self.strands[root].instance);

@@ -355,6 +355,7 @@ impl World {
         let Wait {
             strand,
             member,
+            since,
             floor,
             ..
         } = self.groups.waits[wait];
@@ -364,7 +365,7 @@ impl World {
             (_, Fate::Conflict) => Outcome::Conflict,
             (What::Barrier, _) => {
                 group.checker.read_at_leader(replica.node, floor);
-                self.read_here(now, obs, strand);
+                self.read_here(now, obs, strand, since);
                 Outcome::Success
             }
             (what, fate) => {

@@ -59,7 +59,7 @@ impl World {
                 let checker = &mut self.groups.groups[member.group as usize].checker;
                 checker.read_at_leader(node, checker.floor());
             }
-            self.read_here(now, obs, id);
+            self.read_here(now, obs, id, now);
             self.strands[id].pc += 1;
             return true;
         }
@@ -68,8 +68,15 @@ impl World {
         false
     }
 
-    /// The strand at a read sees what its replica has applied.
-    pub(super) fn read_here<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+    /// The strand at a read that began at `since` sees what its replica has applied. What was
+    /// acknowledged while a read was under way it may see or not.
+    pub(super) fn read_here<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        id: u32,
+        since: Instant,
+    ) {
         let strand = &self.strands[id];
         let Op::ReadReplica { table, anywhere } = self.program.ops[strand.pc as usize] else {
             return;
@@ -86,7 +93,7 @@ impl World {
         let (service, bound) = (group.service as usize, group.staleness);
         let handler = self.handler(root);
         self.stores.remember(handler, table, version);
-        let Some(missed) = missed else {
+        let Some(missed) = missed.filter(|missed| *missed < since || since == now) else {
             return;
         };
         let behind = now.since(missed);
@@ -125,6 +132,7 @@ impl World {
             strand,
             member,
             on,
+            since: now,
             floor,
         });
         self.groups.members[member as usize]
