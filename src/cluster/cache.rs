@@ -58,7 +58,7 @@ struct Held {
 
 impl Caches {
     pub(crate) fn new(caches: &[model::Cache], model: &Model) -> Self {
-        let instances: u32 = model.services.iter().map(|service| service.instances).sum();
+        let instances: u32 = (0..model.services.len()).map(|s| model.slots(s)).sum();
         let instances = instances as usize;
         let steps = caches.iter().map(|cache| Kind {
             content: match cache.content {

@@ -72,6 +72,13 @@ impl Centre {
     }
 }
 
+impl Centre {
+    /// The configuration that was pushed last.
+    pub(crate) fn newest(&self) -> u32 {
+        self.newest
+    }
+}
+
 impl World {
     /// The pushes of the centre stand in the calendar; who polls begins to.
     pub(crate) fn start_config(&mut self) {
@@ -166,8 +173,9 @@ impl World {
         };
         match (alarm, whose) {
             (Alarm::Push(number), _) => {
-                let config = centre.pushes[number as usize].1;
+                let (config, before) = (centre.pushes[number as usize].1, centre.newest);
                 self.push_config(now, obs, config);
+                self.config_changes(now, obs, config, before);
             }
             (Alarm::Learn { config, pushes }, Party::Instance(id)) => {
                 // What was pushed later may be heard of first.

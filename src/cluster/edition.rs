@@ -31,6 +31,7 @@ struct Edition {
     slow: f64,
     errors: f64,
     corrupt: f64,
+    same_policies: bool,
 }
 
 impl Editions {
@@ -50,6 +51,7 @@ impl Editions {
             slow: edition.slow,
             errors: edition.errors,
             corrupt: edition.corrupt,
+            same_policies: edition.policies == model.policies,
         });
         let by = model.editions.iter().enumerate();
         let by = by.map(|(n, e)| ((e.service as u32, e.version, e.config), n as u32));
@@ -65,6 +67,28 @@ impl Editions {
     pub(crate) fn concerns(&self, service: u32) -> bool {
         let first = self.by.range((service, 0, 0)..).next();
         first.is_some_and(|((of, ..), _)| *of == service)
+    }
+
+    /// The version and the configuration that an instance has.
+    pub(crate) fn of(&self, instance: u32) -> (u32, u32) {
+        self.has.get(instance as usize).copied().unwrap_or((0, 0))
+    }
+
+    /// Whether a version makes nothing worse: it is as the model has it, or faster.
+    pub(crate) fn is_harmless(&self, service: u32, version: u32) -> bool {
+        let Some(&edition) = self.by.get(&(service, version, 0)) else {
+            return true;
+        };
+        let Edition {
+            shape,
+            slow,
+            errors,
+            corrupt,
+            same_policies,
+            ..
+        } = &self.list[edition as usize];
+        let same = *same_policies && *shape == self.own[service as usize];
+        same && *slow <= 1.0 && *errors == 0.0 && *corrupt == 0.0
     }
 
     /// The version that an instance has.

@@ -2,6 +2,7 @@
 //! message's consumer, a probe). An errand queues for a worker, computes and fails like any request;
 //! its outcome goes to the station that sent it, at the same instance, and not over the network.
 
+use crate::deployment;
 use crate::observer::Observer;
 use crate::queue;
 use crate::slab::NONE;
@@ -16,6 +17,7 @@ use policy::Outcome;
 pub(crate) enum Errand {
     Transaction(transaction::Errand),
     Message(queue::Errand),
+    Probe(deployment::Errand),
 }
 
 impl Running {
@@ -78,6 +80,7 @@ impl World {
         self.errands.remove(running);
         match errand {
             Errand::Transaction(errand) => self.transaction_work(now, obs, errand, outcome),
+            Errand::Probe(errand) => self.probe_answered_by(now, obs, errand, outcome),
             Errand::Message(errand) => self.message_consumed(now, obs, errand, outcome),
         }
     }

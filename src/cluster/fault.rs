@@ -285,7 +285,7 @@ impl World {
 
     /// How callers find out that an instance is down: as long as one of its crashes makes the
     /// machine vanish, nobody is there to refuse.
-    fn crash_mode(&self, id: u32) -> CrashMode {
+    pub(crate) fn crash_mode(&self, id: u32) -> CrashMode {
         let location = self.instances[id as usize].location;
         let vanished = |fault: &Fault| {
             fault.active
@@ -307,7 +307,13 @@ impl World {
     }
 
     /// The instance stops and loses the work in it.
-    fn crash<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, mode: CrashMode) {
+    pub(crate) fn crash<O: Observer>(
+        &mut self,
+        now: Instant,
+        obs: &mut O,
+        id: u32,
+        mode: CrashMode,
+    ) {
         let instance = &mut self.instances[id as usize];
         self.down += u32::from(instance.is_up());
         instance.crashes += 1;
@@ -361,7 +367,7 @@ impl World {
     }
 
     /// The crash is over: the instance starts.
-    fn restart(&mut self, now: Instant, id: u32) {
+    pub(crate) fn restart(&mut self, now: Instant, id: u32) {
         let instance = &mut self.instances[id as usize];
         instance.crashes -= 1;
         if instance.crashes > 0 {

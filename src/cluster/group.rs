@@ -161,7 +161,7 @@ impl Groups {
                     told: 0,
                 });
             }
-            first_instance += service.instances;
+            first_instance += model.slots(number);
         }
         groups
     }

@@ -202,6 +202,9 @@ impl World {
                         self.strand_ended(now, obs, id, Outcome::Conflict);
                         return;
                     }
+                    if self.stores.is_watched() {
+                        self.note_write(now, obs, id, pc, (table, record));
+                    }
                 }
                 Op::Publish { queue } => {
                     strand.doing = Doing::Agreeing;
@@ -546,6 +549,10 @@ impl World {
             outcome = Outcome::Error;
         }
         obs.completed(now, instance.service as usize);
+        if !instance.open && self.deployments.listening {
+            self.hears_request(now, root, outcome);
+        }
+        let instance = &self.instances[self.strands[root].instance as usize];
         if instance.guard.is_some() {
             self.answer_guarded(now, obs, root, outcome);
         } else {

@@ -36,6 +36,7 @@ impl World {
         self.config_up(now, obs, id);
         self.discovery_up(now, obs, id);
         self.queues_up(now, obs, id);
+        self.deployments_up(now, obs, id);
     }
 
     /// A checker has found a rule of a protocol broken.

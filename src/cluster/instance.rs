@@ -123,6 +123,9 @@ impl World {
                     .retain(|todo| !matches!(todo, Todo::Resume(named) if *named == root));
             }
         }
+        if self.deployments.listening {
+            self.hears_request(now, root, Outcome::Rejected);
+        }
         self.let_out(now, root, Some(Outcome::Rejected));
         self.send_answer(now, root, Outcome::Rejected);
     }

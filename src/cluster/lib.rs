@@ -12,6 +12,7 @@ mod cache;
 mod client;
 mod config;
 mod decision;
+mod deployment;
 mod discovery;
 mod edition;
 mod errand;
@@ -44,7 +45,7 @@ mod world;
 
 pub use limits::{Ended, Limits, Reason, Violation};
 pub use observer::{
-    DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,
+    DeploymentFact, DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,
 };
 pub use state::Edge;
 pub use transaction::TransactionStep;

@@ -72,6 +72,9 @@ pub trait Observer {
     fn looked_up(&mut self, now: Instant, service: usize, hit: bool) {}
     /// A configuration is the newest from now on.
     fn config_pushed(&mut self, now: Instant, config: u32) {}
+    /// Something happened to a change: the deployments of the model in their order, then the pushes of
+    /// configuration that have a rollback.
+    fn deployment(&mut self, now: Instant, change: usize, fact: DeploymentFact) {}
     /// A fault of the model (by its index) began or was over.
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {}
 }
@@ -177,6 +180,44 @@ pub enum DiscoveryFact {
     },
     /// A caller has left out an instance that is up; a paused one is.
     FalseAlarm,
+}
+
+/// What happens to a change of the running system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeploymentFact {
+    /// It begins to go out.
+    Began,
+    /// It does not: one before it is being taken back.
+    HeldBack,
+    /// All instances have the version.
+    Everywhere,
+    /// A detector says that it goes wrong.
+    Alarm {
+        /// The change makes nothing worse: the alarm is a false one.
+        harmless: bool,
+    },
+    /// Whoever acts takes the first step to take it back.
+    Acts,
+    /// What was before is at all instances again.
+    PutBack,
+    /// What was put back failed a probe.
+    Unproven,
+    /// The way back is over.
+    Back {
+        /// Probes have made sure of it.
+        verified: bool,
+    },
+    /// The way back is over, and what was put back failed its probes each time.
+    GivenUp,
+    /// An instance with the change has written something wrong.
+    WroteWrong,
+    /// A store is as it was before the change.
+    Restored {
+        /// Writes that were undone.
+        undone: u64,
+        /// Of these, wrong ones.
+        wrong: u64,
+    },
 }
 
 /// What an observer wants of the run.

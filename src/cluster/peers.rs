@@ -23,8 +23,12 @@ pub(crate) struct Peers {
     pub(crate) balancer: Balancer,
     /// Leaves instances out that fail.
     pub(crate) detector: Option<Box<OutlierDetector>>,
-    /// The instances that it knows of, ascending, by their numbers in the service; `None`: all.
+    /// The instances that it knows of and that are in the rotation, ascending, by their numbers in the
+    /// service; `None`: all.
     known: Option<Vec<u32>>,
+    /// The same, of what it knows alone, and of the rotation alone.
+    believed: Option<Vec<u32>>,
+    serving: Option<Vec<u32>>,
     /// Not all instances may be picked: there is a detector, or it does not know them all.
     choosy: bool,
     /// Instances left out, as last stated.
@@ -70,6 +74,8 @@ impl Peers {
             balancer: Balancer::new(&BalancerConfig::Random, instances, 0),
             detector: None,
             known: None,
+            believed: None,
+            serving: None,
             choosy: false,
             ejected: 0,
             hashed: None,
@@ -100,6 +106,24 @@ impl Peers {
     /// From now on it knows of these instances only, by their numbers in the service, ascending;
     /// `None`: of all.
     pub(crate) fn know(&mut self, known: Option<Vec<u32>>) {
+        self.believed = known;
+        self.narrow();
+    }
+
+    /// From now on these instances are in the rotation; `None`: all.
+    pub(crate) fn rotate(&mut self, serving: Option<Vec<u32>>) {
+        self.serving = serving;
+        self.narrow();
+    }
+
+    fn narrow(&mut self) {
+        let known = match (&self.believed, &self.serving) {
+            (Some(believed), Some(serving)) => {
+                let both = believed.iter().filter(|local| serving.contains(local));
+                Some(both.copied().collect())
+            }
+            (one, other) => one.as_ref().or(other.as_ref()).cloned(),
+        };
         if known
             .as_ref()
             .is_some_and(|known| !known.contains(&self.leader))

@@ -5,6 +5,7 @@
 //! each protocol's station reads its own [`Mail`].
 
 use crate::config;
+use crate::deployment;
 use crate::discovery;
 use crate::event::Event;
 use crate::group;
@@ -44,6 +45,7 @@ pub(crate) enum Alarm {
     Group(group::Alarm),
     Discovery(discovery::Alarm),
     Config(config::Alarm),
+    Deployment(deployment::Alarm),
     Queue(queue::Alarm),
 }
 
@@ -216,6 +218,7 @@ impl World {
             Alarm::Group(alarm) => self.group_alarm(now, obs, whose, alarm),
             Alarm::Discovery(alarm) => self.discovery_alarm(now, obs, whose, alarm),
             Alarm::Config(alarm) => self.config_alarm(now, obs, whose, alarm),
+            Alarm::Deployment(alarm) => self.deployment_alarm(now, obs, alarm),
             Alarm::Queue(alarm) => self.queue_alarm(now, obs, whose, alarm),
         }
     }

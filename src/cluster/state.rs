@@ -255,6 +255,8 @@ pub(crate) struct Instance {
     pub(crate) blocking: bool,
     pub(crate) queue_capacity: u32,
     pub(crate) abandoned: Abandoned,
+    /// It was stopped on purpose, which counts as one crash.
+    pub(crate) stands_by: bool,
     /// How many crashes hold it down, and how callers find out.
     pub(crate) crashes: u32,
     pub(crate) crash_mode: CrashMode,

@@ -3,6 +3,8 @@
 //! A store outlives its owner's crashes: what was written stays. It refuses to know what is in a
 //! record, and takes no time; what reading and writing cost is the handler's to compute.
 
+use clock::Instant;
+use model::Model;
 use std::collections::BTreeMap;
 
 /// A table, counted over all stores, and a key.
@@ -22,6 +24,26 @@ pub(crate) struct Stores {
     versions: BTreeMap<Record, u64>,
     /// By slot of the handler.
     seen: Vec<Seen>,
+    /// What may have to be undone, or may be wrong.
+    log: Log,
+}
+
+/// Writes since a change began that may have to be undone.
+#[derive(Debug, Default)]
+struct Log {
+    /// Some version of a service writes wrong things, or a rollback restores a store.
+    watched: bool,
+    kept: bool,
+    /// By store: its first table; and the number of all tables.
+    tables: Vec<u32>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: Instant,
+    record: Record,
+    wrong: bool,
 }
 
 /// What one handler has read. A slot's next handler has another key, and begins anew: nobody need
@@ -34,6 +56,67 @@ struct Seen {
 }
 
 impl Stores {
+    pub(crate) fn new(model: &Model) -> Self {
+        let pushes = model.config.iter().flat_map(|centre| &centre.pushes);
+        let pushes = pushes.filter_map(|push| push.rollback.as_ref());
+        let rollbacks = model.deployments.iter().map(|d| &d.rollback).chain(pushes);
+        let mut restores = rollbacks.map(|rollback| !rollback.restore.is_empty());
+        let corrupt = model.editions.iter().any(|edition| edition.corrupt > 0.0);
+        let mut tables = vec![0];
+        for store in &model.stores {
+            let before = tables.last().copied().unwrap_or(0);
+            tables.push(before + store.tables.len() as u32);
+        }
+        Self {
+            log: Log {
+                watched: corrupt || restores.any(|restores| restores),
+                tables,
+                ..Log::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Whether somebody wants to know of every write.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.log.watched
+    }
+
+    /// Writes are logged from now on, or not any more.
+    pub(crate) fn keep_log(&mut self, kept: bool) {
+        self.log.kept = kept;
+        if !kept {
+            self.log.entries = Vec::new();
+        }
+    }
+
+    /// A record was written.
+    pub(crate) fn note(&mut self, at: Instant, record: Record, wrong: bool) {
+        if self.log.kept {
+            self.log.entries.push(Entry { at, record, wrong });
+        }
+    }
+
+    /// A store becomes what it was at an instant: writes since then, that one included, are undone.
+    /// Answers how many, and how many of them were wrong. For who has read before, that is a change
+    /// like any other.
+    pub(crate) fn restore(&mut self, store: u32, from: Instant) -> (u64, u64) {
+        let tables = self.log.tables[store as usize]..self.log.tables[store as usize + 1];
+        let versions = &mut self.versions;
+        let (mut undone, mut wrong) = (0, 0);
+        self.log.entries.retain(|entry| {
+            let concerned = entry.at >= from && tables.contains(&entry.record.0);
+            if concerned {
+                undone += 1;
+                wrong += u64::from(entry.wrong);
+                *versions.entry(entry.record).or_default() += 1;
+            }
+            !concerned
+        });
+        (undone, wrong)
+    }
+
     /// Reads a record; the handler remembers its version.
     pub(crate) fn read(&mut self, handler: Handler, record: Record) {
         let version = self.version(record);

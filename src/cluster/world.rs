@@ -2,6 +2,7 @@
 
 use crate::cache::Caches;
 use crate::config::Centre;
+use crate::deployment::Deployments;
 use crate::discovery::{Directory, Plan};
 use crate::edition::Editions;
 use crate::errand::Running;
@@ -86,6 +87,7 @@ pub struct World {
     pub(crate) queues: Queues,
     pub(crate) caches: Caches,
     pub(crate) editions: Editions,
+    pub(crate) deployments: Deployments,
     pub(crate) centre: Option<Box<Centre>>,
     /// What guarded instances keep with requests.
     pub(crate) held: HeldRequests,
@@ -142,6 +144,8 @@ impl World {
         let faults = fault::faults(model, &instances, seed, replication);
         let editions = Editions::new(model, &program, instances.len());
         let queues = Queues::new(model, &program, &instances, seed, replication);
+        let first_instances = first_instances(model);
+        let deployments = Deployments::new(model, &editions, &first_instances, seed, replication);
         let centre = Centre::new(model, instances.len(), seed, replication);
         let own = model.policies.iter().map(|policy| &policy.config);
         let policies = own.chain(&program.more_policies).cloned().collect();
@@ -178,9 +182,10 @@ impl World {
             queues,
             caches: Caches::new(&program.caches, model),
             editions,
+            deployments,
             centre,
             program,
-            stores: Stores::default(),
+            stores: Stores::new(model),
             post,
             errands: Slab::new(),
             transactions: Transactions::none(),
@@ -204,11 +209,13 @@ impl World {
             choices: Choice::of(model),
             memories: vec![Memory::default(); model.services.len()],
             edges: Vec::new(),
-            first_instances: first_instances(model),
+            first_instances,
         };
         world.lay_out(model, seed, replication);
         world.directory = world.directory(model, seed, replication);
+        world.down = world.instances.iter().filter(|i| !i.is_up()).count() as u32;
         world.start_protocols();
+        world.start_deployments(model);
         world.schedule_faults();
         world.open_workloads();
         world
@@ -304,7 +311,7 @@ impl World {
         });
         let callers = match caller {
             Caller::Workload(_) => 1,
-            Caller::Service(s) => model.services[s].instances,
+            Caller::Service(s) => model.slots(s),
         };
         let peers = self.add_peers(layout, caller, callers, target.service);
         let key = (caller, target.service, policy);
@@ -370,7 +377,7 @@ impl World {
             let entries = core::mem::take(&mut self.program.entries);
             let place = |service: usize| {
                 let first = self.first_instances[service];
-                let callers = model.services[own].instances;
+                let callers = model.slots(own);
                 let peers = match service == own {
                     true => NONE,
                     false => self.add_peers(layout, Caller::Service(own), callers, service),
@@ -463,19 +470,21 @@ struct Layout {
 
 /// By service, the number of its instance 0.
 fn first_instances(model: &Model) -> Vec<u32> {
-    let firsts = model.services.iter().scan(0, |next, service| {
+    let firsts = (0..model.services.len()).scan(0, |next, service| {
         let first = *next;
-        *next += service.instances;
+        *next += model.slots(service);
         Some(first)
     });
     firsts.collect()
 }
 
 fn services(model: &Model) -> Vec<ServiceState> {
-    let services = model.services.iter().map(|service| ServiceState {
-        instances: service.instances,
+    let services = model.services.iter().enumerate();
+    let services = services.map(|(number, service)| ServiceState {
+        instances: model.slots(number),
         startup: sampler::lower(&service.startup),
-        is_discovered: service.discovery != Discovery::Static,
+        is_discovered: service.discovery != Discovery::Static
+            || model.deployments.iter().any(|d| d.service == number),
         queued: 0,
         busy: 0,
     });
@@ -490,14 +499,20 @@ fn instances(model: &Model, groups: &Groups) -> Vec<Instance> {
     let mut nodes = vec![0; model.zones.len()];
     let mut next_zone = 0;
     for (number, service) in model.services.iter().enumerate() {
-        for local in 0..service.instances {
-            let zone = next_zone;
-            next_zone = (next_zone + 1) % model.zones.len();
-            let node = nodes[zone];
-            nodes[zone] = match model.zones[zone].nodes {
-                Some(count) => (node + 1) % count,
-                None => node + 1,
-            };
+        let mut places = Vec::new();
+        for local in 0..model.slots(number) {
+            // One that may replace another stands beside it, so that no other is moved by that.
+            let stands_by = local >= service.instances;
+            if !stands_by {
+                let zone = next_zone;
+                next_zone = (next_zone + 1) % model.zones.len();
+                places.push((zone, nodes[zone]));
+                nodes[zone] = match model.zones[zone].nodes {
+                    Some(count) => (nodes[zone] + 1) % count,
+                    None => nodes[zone] + 1,
+                };
+            }
+            let (zone, node) = places[(local % service.instances) as usize];
             let id = instances.len() as u32;
             let service_id = number as u32;
             let location = Location::Instance {
@@ -525,7 +540,8 @@ fn instances(model: &Model, groups: &Groups) -> Vec<Instance> {
                 blocking: service.threading == Threading::Blocking,
                 queue_capacity: service.queue_capacity.unwrap_or(u32::MAX),
                 abandoned: service.abandoned,
-                crashes: 0,
+                stands_by,
+                crashes: u32::from(stands_by),
                 crash_mode: model::CrashMode::Refuse,
                 starting: Stamp::NONE,
                 pauses: 0,

@@ -203,6 +203,14 @@ pub(crate) fn resolve(
         if let Some(set) = &change.set {
             set.check_of(names.service_name(service), cx);
         }
+        if matches!(shape.strategy.value, StrategyShape::BlueGreen) && names.is_replicated(service)
+        {
+            cx.problem(
+                shape.strategy.span,
+                "a replicated service has no instances beside those of its group",
+            )
+            .help("deploy it with `rolling`, `canary` or `all_at_once`");
+        }
         versions.push(Version {
             service,
             slow: change.slow.map_or(1.0, |slow| slow.0),
@@ -340,6 +348,7 @@ fn detectors(shape: DetectShape) -> Vec<Detector> {
             above: burn.above.0,
             long: burn.long.0,
             short: burn.short.0,
+            minimum,
         });
     }
     if let Some(over) = shape.unhealthy_for {

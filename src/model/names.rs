@@ -142,6 +142,11 @@ impl Names {
         services.position(|service| service.name == name)
     }
 
+    /// Whether a service is replicated, as far as it could be read.
+    pub(crate) fn is_replicated(&self, service: ServiceId) -> bool {
+        self.services()[service].replicated
+    }
+
     /// The service of this name, which must have a leader.
     pub(crate) fn replicated(&self, word: &At<String>, cx: &mut Reader<'_>) -> Option<ServiceId> {
         let service = self.service(word, cx)?;

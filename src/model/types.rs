@@ -685,6 +685,19 @@ pub enum CrashMode {
 }
 
 impl Model {
+    /// How many instances of a service may be there at once: twice its own where a version goes out
+    /// beside them.
+    pub fn slots(&self, service: ServiceId) -> u32 {
+        let beside = |deployment: &Deployment| {
+            deployment.service == service && deployment.strategy == Strategy::BlueGreen
+        };
+        let own = self.services[service].instances;
+        match self.deployments.iter().any(beside) {
+            true => own.saturating_mul(2),
+            false => own,
+        }
+    }
+
     /// The services that are replicated.
     pub fn replicated(&self) -> impl Iterator<Item = ServiceId> {
         let services = self.services.iter().enumerate();

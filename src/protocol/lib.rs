@@ -10,12 +10,14 @@
 //! | module | protocol | source |
 //! | --- | --- | --- |
 //! | [`broker`] | message queues: logs, groups, acknowledgements, dead letters | AMQP 0-9-1; Kafka; SQS |
+//! | [`deploy`] | rolls, detectors, the way back | Beyer et al., The Site Reliability Workbook 2018 |
 //! | [`discovery`] | health checks; leases; gossip | HAProxy; Eureka 1.10; Das, Gupta, Motivala 2002 |
 //! | [`two_phase_commit`] | atomic commitment, presumed abort | Mohan, Lindsay, Obermarck 1986 |
 //! | [`saga`] | steps that are compensated | Garcia-Molina, Salem 1987 |
 //! | [`tcc`] | reservations that expire | Pardon, Pautasso 2011 |
 
 pub mod broker;
+pub mod deploy;
 pub mod discovery;
 pub mod replication;
 pub mod saga;

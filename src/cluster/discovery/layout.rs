@@ -41,7 +41,7 @@ impl Directory {
         if (0..services.len()).all(is_static) {
             return directory;
         }
-        let instances: u32 = services.iter().map(|service| service.instances).sum();
+        let instances: u32 = (0..services.len()).map(|s| plan.model.slots(s)).sum();
         directory.down_since = vec![Instant::NEVER; instances as usize];
         directory.lives = vec![0; instances as usize];
         for (service, callers) in callers(plan).into_iter().enumerate() {
@@ -55,7 +55,7 @@ impl Directory {
                         healthy: check.healthy,
                     };
                     let checker = HealthChecker::new(config, 0).expect("a model's check is sound");
-                    let checkers = vec![checker.assured(); services[service].instances as usize];
+                    let checkers = vec![checker.assured(); plan.model.slots(service) as usize];
                     for caller in &callers {
                         let source = Source::Checks(checkers.clone().into());
                         directory.watch(plan, service, *caller, source);
@@ -79,7 +79,7 @@ impl Directory {
     }
 
     fn watch(&mut self, plan: &Plan<'_>, service: usize, caller: Caller, source: Source) -> u32 {
-        let instances = plan.model.services[service].instances as usize;
+        let instances = plan.model.slots(service) as usize;
         self.watches.push(Watch {
             party: caller.party,
             service: service as u32,
@@ -97,7 +97,7 @@ impl Directory {
             heartbeat: lease.heartbeat,
             expiry: lease.expiry,
         };
-        for local in 0..plan.model.services[service].instances {
+        for local in 0..plan.model.slots(service) {
             for book in books.0..books.0 + books.1 {
                 self.holders.push(Holder {
                     instance: plan.first_instances[service] + local,
@@ -121,7 +121,7 @@ impl Directory {
         let first_at = |s: ServiceId| Some(plan.first_instances[s]);
         let (first_at, count) = match lease.registry {
             None => (None, 1),
-            Some(s) => (first_at(s), plan.model.services[s].instances),
+            Some(s) => (first_at(s), plan.model.slots(s)),
         };
         let known = self.books.iter().position(|book| book.at == first_at);
         let first = known.unwrap_or(self.books.len()) as u32;
@@ -155,7 +155,7 @@ impl Directory {
         mut config: GossipConfig,
         callers: &[Caller],
     ) {
-        let instances = plan.model.services[service].instances;
+        let instances = plan.model.slots(service);
         let first_instance = plan.first_instances[service];
         let mut parties: Vec<Party> = (0..instances)
             .map(|local| Party::Instance(first_instance + local))

@@ -37,6 +37,24 @@ impl World {
         }
     }
 
+    /// A consumer is about to stop: it takes no more messages. What it has and does not acknowledge is
+    /// delivered again, to others.
+    pub(crate) fn consumer_leaves<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+        let service = self.instances[id as usize].service;
+        for queue in 0..self.queues.hosted.len() as u32 {
+            for group in self.groups_at(queue, service) {
+                for broker in 0..self.queues.hosted[queue as usize].brokers.len() as u32 {
+                    let host = &self.queues.hosted[queue as usize].brokers[broker as usize];
+                    if host.is_up {
+                        self.ask_broker(now, obs, queue, broker, |machine, out| {
+                            machine.disconnect(now, group, Consumer(id), out);
+                        });
+                    }
+                }
+            }
+        }
+    }
+
     fn groups_at(&self, queue: u32, service: u32) -> Vec<Group> {
         let hosted = &self.queues.hosted[queue as usize];
         hosted.groups_at(service).collect()

@@ -66,13 +66,15 @@ impl Hosted {
         (seed, replication): (u64, u32),
     ) -> Self {
         let queue = &model.queues[number];
-        let mut deployments = model.deployments.iter();
-        let retain = deployments.any(|d| d.rollback.replay.contains(&number));
+        let pushes = model.config.iter().flat_map(|centre| &centre.pushes);
+        let pushes = pushes.filter_map(|push| push.rollback.as_ref());
+        let mut rollbacks = model.deployments.iter().map(|d| &d.rollback).chain(pushes);
+        let retain = rollbacks.any(|rollback| rollback.replay.contains(&number));
         let homes: Vec<Option<u32>> = match queue.broker {
             None => vec![None],
             Some(service) => {
                 let all = (0..).zip(instances);
-                let own = all.filter(|(_, instance)| instance.service as usize == service);
+                let own = all.filter(|(_, i)| i.service as usize == service && !i.stands_by);
                 own.map(|(id, _)| Some(id)).collect()
             }
         };

@@ -122,6 +122,8 @@ pub enum Detector {
         long: Duration,
         /// The short one.
         short: Duration,
+        /// Fewer requests in the short window than this tell nothing.
+        minimum: u32,
     },
     /// Instances of the new version that are down or do not become ready.
     Health {

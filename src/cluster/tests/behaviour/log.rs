@@ -7,7 +7,8 @@ use policy::Outcome;
 use std::collections::BTreeMap;
 use std::io;
 use stormglass_cluster::{
-    DiscoveryFact, EdgeId, GroupFact, Limits, MessageFact, Observer, Reason, TransactionFact, World,
+    DeploymentFact, DiscoveryFact, EdgeId, GroupFact, Limits, MessageFact, Observer, Reason,
+    TransactionFact, World,
 };
 
 /// What a world said, by the names of the model.
@@ -37,6 +38,8 @@ pub(crate) struct Log {
     messages: Vec<(usize, f64, MessageFact)>,
     depths: Vec<(usize, f64, u64)>,
     pub(crate) faults: Vec<(f64, usize, bool)>,
+    /// Facts on changes: when, which, what.
+    pub(crate) deployments: Vec<(f64, usize, DeploymentFact)>,
     /// By edge.
     in_flight: Vec<u64>,
 }
@@ -351,6 +354,10 @@ impl Observer for Log {
 
     fn queue_depth(&mut self, now: Instant, queue: usize, depth: u64) {
         self.depths.push((queue, ms(now), depth));
+    }
+
+    fn deployment(&mut self, now: Instant, change: usize, fact: DeploymentFact) {
+        self.deployments.push((ms(now), change, fact));
     }
 
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {

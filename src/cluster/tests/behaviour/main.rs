@@ -9,6 +9,7 @@ mod changes;
 mod conditions;
 mod crash;
 mod degrade;
+mod deployments;
 mod discovery;
 mod ejection;
 mod groups;
