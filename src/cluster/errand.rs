@@ -25,7 +25,7 @@ impl Running {
     pub(crate) fn txn(&self) -> Option<transaction::Txn> {
         match &self.errand {
             Errand::Transaction(errand) => Some(errand.txn()),
-            Errand::Message(_) => None,
+            Errand::Message(_) | Errand::Probe(_) => None,
         }
     }
 }

@@ -14,8 +14,10 @@
 //! `failed_rejected` refusals; for a queue, messages taken in, acknowledged and refused, and
 //! `queue_length` those in it; for a call, only `breakers_open` is filled.
 
+mod deployments;
 mod groups;
 
+pub use deployments::deployments;
 pub use groups::groups;
 
 use crate::Error;

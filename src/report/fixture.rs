@@ -221,6 +221,7 @@ pub(crate) fn checkout() -> RunRecord {
         transactions: BTreeMap::from([("order.create".into(), transaction())]),
         metrics: BTreeMap::new(),
         groups: BTreeMap::new(),
+        deployments: Vec::new(),
         discovery: BTreeMap::new(),
         queues: BTreeMap::new(),
         violations: Vec::new(),

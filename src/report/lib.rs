@@ -81,6 +81,10 @@ pub fn files(record: &RunRecord) -> Result<Vec<File>, Error> {
         let name = "groups.csv".into();
         files.push(File { name, bytes });
     }
+    if let Some(bytes) = csv_files::deployments(record)? {
+        let name = "deployments.csv".into();
+        files.push(File { name, bytes });
+    }
     for chart in chart::all(record)? {
         files.push(File {
             name: format!("{}.svg", chart.name),

@@ -1,6 +1,7 @@
 //! The page that a run prints: the verdict first, then what explains it. It decides what is worth
 //! a line in a terminal; everything else is in the files.
 
+mod deployments;
 mod discovery;
 mod groups;
 mod overtime;
@@ -44,6 +45,7 @@ pub fn page(record: &RunRecord, style: &Style) -> String {
     queues::write(&record.queues, style, &mut out);
     transactions::write(&record.transactions, style, &mut out);
     groups::write(&record.groups, style, &mut out);
+    deployments::write(&record.deployments, style, &mut out);
     calls(&record.calls, style, &mut out);
     discovery::write(&record.discovery, style, &mut out);
     heading("Run", style, &mut out);

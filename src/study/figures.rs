@@ -2,6 +2,7 @@
 //!
 //! It refuses to know names and other replications.
 
+use crate::deployments::DeploymentFigures;
 use crate::discovery::DiscoveryMeasured;
 use crate::groups::{GroupFigures, GroupTimes};
 use crate::queues::QueueFigures;
@@ -55,6 +56,8 @@ pub(crate) struct Figures {
     pub(crate) discovery: Vec<DiscoveryMeasured>,
     /// By queue.
     pub(crate) queues: Vec<QueueFigures>,
+    /// In the order in which the world counts changes.
+    pub(crate) deployments: Vec<DeploymentFigures>,
     pub(crate) faults: Vec<(usize, Instant, Instant)>,
 }
 
@@ -93,6 +96,7 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
             .collect(),
         discovery: measured.discovery,
         queues: measured.queues,
+        deployments: measured.deployments,
         faults: measured.faults,
     };
     (

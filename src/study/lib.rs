@@ -6,6 +6,7 @@
 
 mod combine;
 pub mod compare;
+mod deployments;
 mod discovery;
 mod error;
 mod fault_log;

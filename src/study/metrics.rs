@@ -3,6 +3,7 @@
 //!
 //! One replication gives one value of each; it refuses to know how values become estimates.
 
+use crate::deployments::{DeploymentMetric, changes};
 use crate::discovery::{can_crash, kind};
 use crate::figures::{Figures, per};
 use crate::groups::GroupCounts;
@@ -103,6 +104,7 @@ enum Of {
     DetectionMax(usize),
     FalsePositives(usize),
     DiscoveryMessages(usize),
+    Deployment(usize, DeploymentMetric),
     /// A figure of a group, by its place among the replicated services.
     Group(usize, OfGroup),
 }
@@ -249,6 +251,17 @@ impl Metric {
                 add(name, unit, better, Of::Queue(q, metric));
             }
         }
+        for (number, (service, version)) in changes(model).into_iter().enumerate() {
+            for (what, unit, metric) in DeploymentMetric::ALL {
+                let name = format!("deployments.{service}.{version}.{what}");
+                add(
+                    name,
+                    unit,
+                    DeploymentMetric::BETTER,
+                    Of::Deployment(number, metric),
+                );
+            }
+        }
         all
     }
 
@@ -301,6 +314,7 @@ impl Metric {
             Of::FalsePositives(s) => Some(figures.discovery[s].false_positives as f64),
             Of::DiscoveryMessages(s) => Some(figures.discovery[s].messages as f64),
             Of::CallFailures(e) => per(ended(e) - figures.edges[e].succeeded() as f64, ended(e)),
+            Of::Deployment(number, metric) => metric.value(&figures.deployments[number]),
             Of::Transaction(t, metric) => metric.value(&figures.transactions[t]),
             Of::Queue(q, metric) => metric.value(&figures.queues[q]),
         }

@@ -3,8 +3,10 @@
 //! Times are milliseconds, rates per second, as in the results that the model language fixes.
 //! Maps are ordered, so that the same run gives the same bytes.
 
+mod deployments;
 mod groups;
 
+pub use deployments::DeploymentRecord;
 pub use groups::{GroupRecord, Spans, Staleness};
 
 use crate::metrics::Unit;
@@ -86,6 +88,10 @@ pub struct RunRecord {
     /// Message queues, by name; absent without one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub queues: BTreeMap<String, QueueRecord>,
+    /// Deployments in their order, then pushes of configuration that may be rolled back; absent without
+    /// one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<DeploymentRecord>,
     /// Broken invariants of protocols and of the request path; empty in a sound run.
     pub violations: Vec<Violation>,
     /// Over time and by latency: what charts and `timeseries.csv` are made of; not in the JSON.

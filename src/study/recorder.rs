@@ -8,6 +8,7 @@
 //!
 //! It refuses to know other replications, and names.
 
+use crate::deployments::DeploymentFigures;
 use crate::discovery::{DiscoveryFacts, DiscoveryMeasured};
 use crate::fault_log::FaultLog;
 use crate::groups::{GroupFacts, GroupMeasured};
@@ -17,7 +18,9 @@ use crate::queues::{QueueFacts, QueueFigures};
 use crate::transactions::TransactionFacts;
 use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
-use cluster::{DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact};
+use cluster::{
+    DeploymentFact, DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,
+};
 use policy::Outcome;
 use stats::{Gauge, Histogram};
 
@@ -36,6 +39,8 @@ pub(crate) struct Recorder<'a> {
     /// By service.
     discovery: Vec<DiscoveryFacts>,
     queues: Vec<QueueFacts>,
+    /// In the order in which the world counts changes.
+    deployments: Vec<DeploymentFigures>,
     faults: FaultLog,
     windows: Windows,
     /// When the window in hand began.
@@ -119,6 +124,7 @@ pub(crate) struct Measured {
     pub(crate) latencies: Vec<Histogram>,
     pub(crate) groups: Vec<GroupMeasured>,
     pub(crate) windows: Windows,
+    pub(crate) deployments: Vec<DeploymentFigures>,
     /// Fault, begin and end, in the order of their beginning.
     pub(crate) faults: Vec<(usize, Instant, Instant)>,
 }
@@ -167,6 +173,7 @@ impl<'a> Recorder<'a> {
             groups: Vec::new(),
             discovery: vec![DiscoveryFacts::default(); services],
             queues: Vec::new(),
+            deployments: Vec::new(),
             faults: FaultLog::default(),
             windows: Windows::new(plan.windows(), workloads, services, breakers),
             window_start: Instant::ZERO,
@@ -194,6 +201,12 @@ impl<'a> Recorder<'a> {
     pub(crate) fn with_queues(mut self, queues: usize) -> Self {
         self.queues = vec![QueueFacts::default(); queues];
         self.windows.queues = vec![Vec::new(); queues];
+        self
+    }
+
+    /// There are so many changes.
+    pub(crate) fn with_deployments(mut self, changes: usize) -> Self {
+        self.deployments = vec![DeploymentFigures::default(); changes];
         self
     }
 
@@ -254,6 +267,7 @@ impl<'a> Recorder<'a> {
                 .map(|latency| latency.measured)
                 .collect(),
             windows: self.windows,
+            deployments: self.deployments,
             faults: self.faults.finish(end),
         }
     }
@@ -473,6 +487,12 @@ impl Observer for Recorder<'_> {
 
     fn queue_depth(&mut self, now: Instant, queue: usize, depth: u64) {
         self.queues[queue].set_depth(now, depth);
+    }
+
+    fn deployment(&mut self, now: Instant, change: usize, fact: DeploymentFact) {
+        if let Some(facts) = self.deployments.get_mut(change) {
+            facts.hear(now, fact);
+        }
     }
 
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {

@@ -170,7 +170,8 @@ impl<'a> Study<'a> {
         let mut recorder = Recorder::new(plan.clone(), sizes, &breakers, self.progress)
             .with_groups(self.model.replicated())
             .watched(watchers)
-            .with_queues(self.model.queues.len());
+            .with_queues(self.model.queues.len())
+            .with_deployments(crate::deployments::changes(self.model).len());
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
         let violations = violations(number, &ended, &world, &recorder, edges);
         let (own, figures) = split(recorder.finish(ended.at));
@@ -237,6 +238,7 @@ impl<'a> Study<'a> {
             transactions: combined.transactions(),
             metrics: self.metrics(&figures),
             groups: combined.groups(),
+            deployments: combined.deployments(),
             discovery: combined.discovery(),
             queues: combined.queues(),
             violations,

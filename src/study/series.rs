@@ -65,6 +65,10 @@ impl Combined<'_> {
                 to_s: to.as_secs_f64(),
             })
         });
+        let end = self
+            .replications
+            .first()
+            .map_or(0.0, |first| self.warmup.as_secs_f64() + first.seconds);
         Series {
             window_s: self.window.as_secs_f64(),
             warmup_s: self.warmup.as_secs_f64(),
@@ -78,6 +82,7 @@ impl Combined<'_> {
                     from_s: from.as_secs_f64(),
                     to_s: to.as_secs_f64(),
                 })
+                .chain(self.changes_over_time(end))
                 .collect(),
             leaderless: leaderless.collect(),
         }

@@ -36,7 +36,7 @@ impl World {
             change.phase = Phase::Returning;
             change.round += 1;
             change.roll = None;
-            self.state(now, obs, number, DeploymentFact::Acts);
+            self.tell_change(now, obs, number, DeploymentFact::Acts);
         }
         match task {
             Task::StopQueue(place) => {
@@ -106,7 +106,7 @@ impl World {
         if let Some(Task::Restore(place)) = done {
             let (undone, wrong) = self.stores.restore(stores[place as usize], from);
             let fact = DeploymentFact::Restored { undone, wrong };
-            self.state(now, obs, number, fact);
+            self.tell_change(now, obs, number, fact);
         }
         self.step_is_done(now, obs, number, true);
     }
@@ -209,7 +209,7 @@ impl World {
         }
         if stage == Stage::Finished {
             self.deployments.list[number as usize].roll = None;
-            self.state(now, obs, number, DeploymentFact::PutBack);
+            self.tell_change(now, obs, number, DeploymentFact::PutBack);
         }
         let change = &self.deployments.list[number as usize];
         let to_prove = !change.unproven.is_empty() && !change.failed;
@@ -254,7 +254,7 @@ impl World {
 
     /// What was put back has not stood its probes: again, or it serves as it is.
     pub(super) fn batch_fails<O: Observer>(&mut self, now: Instant, obs: &mut O, number: u32) {
-        self.state(now, obs, number, DeploymentFact::Unproven);
+        self.tell_change(now, obs, number, DeploymentFact::Unproven);
         let change = &mut self.deployments.list[number as usize];
         change.round += 1;
         let last = change.way.as_ref().is_none_or(|way| way.is_last());
@@ -286,6 +286,6 @@ impl World {
             End::Back => DeploymentFact::Back { verified },
             End::GivenUp => DeploymentFact::GivenUp,
         };
-        self.state(now, obs, number, fact);
+        self.tell_change(now, obs, number, fact);
     }
 }

@@ -28,7 +28,7 @@ impl World {
             .any(|other| of_service(&other.what) && returns(other.phase))
         {
             self.deployments.list[number as usize].phase = Phase::Over;
-            self.state(now, obs, number, DeploymentFact::HeldBack);
+            self.tell_change(now, obs, number, DeploymentFact::HeldBack);
             return;
         }
         for other in &mut self.deployments.list {
@@ -92,7 +92,7 @@ impl World {
             self.remind_of(now + interval, Alarm::Look { change, watch });
         }
         self.deployments.settle();
-        self.state(now, obs, number, DeploymentFact::Began);
+        self.tell_change(now, obs, number, DeploymentFact::Began);
     }
 
     /// The instances of a service that stand by, or stood by last.
@@ -159,7 +159,7 @@ impl World {
                 if is_beside {
                     self.turn(id);
                 }
-                self.state(now, obs, number, DeploymentFact::Everywhere);
+                self.tell_change(now, obs, number, DeploymentFact::Everywhere);
             }
         }
     }

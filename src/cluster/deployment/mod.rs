@@ -294,7 +294,13 @@ impl World {
         }
     }
 
-    fn state<O: Observer>(&self, now: Instant, obs: &mut O, change: u32, fact: DeploymentFact) {
+    fn tell_change<O: Observer>(
+        &self,
+        now: Instant,
+        obs: &mut O,
+        change: u32,
+        fact: DeploymentFact,
+    ) {
         obs.deployment(now, change as usize, fact);
     }
 

@@ -54,7 +54,7 @@ impl World {
             return;
         }
         let harmless = change.harmless;
-        self.state(now, obs, number, DeploymentFact::Alarm { harmless });
+        self.tell_change(now, obs, number, DeploymentFact::Alarm { harmless });
         let change = &mut self.deployments.list[number as usize];
         change.watches = Vec::new();
         if let Mode::None = change.mode {
@@ -116,7 +116,7 @@ impl World {
             let (service, version) = (instance.service, self.editions.version(strand.instance));
             let of = |change: &Change| matches!(change.what, What::Version { service: s, version: v, .. } if (s, v) == (service, version));
             if let Some(change) = self.deployments.list.iter().position(of) {
-                self.state(now, obs, change as u32, DeploymentFact::WroteWrong);
+                self.tell_change(now, obs, change as u32, DeploymentFact::WroteWrong);
             }
         }
     }

@@ -108,6 +108,7 @@ impl Generator<'_> {
         self.services();
         self.workloads();
         self.faults();
+        self.deployments();
     }
 
     /// One for each service, which owns it.

@@ -21,6 +21,60 @@ impl Generator<'_> {
         }
     }
 
+    /// Versions of every kind by every strategy, and every way back.
+    pub(super) fn deployments(&mut self) {
+        let count = self.choices.below(4).saturating_sub(1);
+        if count == 0 {
+            return;
+        }
+        line!(self, "deployments:");
+        for number in 0..count {
+            let service = self.choices.below(self.shape.services.len());
+            let mut strategy = self.choices.of(&[
+                "all_at_once",
+                "{rolling: {}}",
+                "{rolling: {batch: 2, pause: 20ms}}",
+                "{canary: {share: 30%, for: 100ms}}",
+                "blue_green",
+            ]);
+            if self.shape.replicated.contains(&service) && strategy == "blue_green" {
+                strategy = "all_at_once";
+            }
+            let at = 20 + number * 150;
+            let change = self
+                .choices
+                .of(&["slow: 1", "slow: 5", "errors: 1", "corrupt: 50%"]);
+            let mode = self.choices.of(&[
+                "none",
+                "automatic",
+                "automatic",
+                "{manual: {notice: 50ms, per_step: 10ms}}",
+            ]);
+            let detect = self.choices.of(&[
+                "error_rate: 10%",
+                "latency: {p50: 20ms}",
+                "unhealthy_for: 30ms",
+            ]);
+            let verify = self
+                .choices
+                .of(&["", ", verify: {for: 50ms, interval: 10ms}"]);
+            let restore = match self.choices.chance(2) {
+                true => format!(", restore: [st{service}], restore_time: 20ms"),
+                false => String::new(),
+            };
+            let replay = match self.shape.queues {
+                0 => String::new(),
+                queues => format!(", replay: [q{}]", self.choices.below(queues)),
+            };
+            line!(
+                self,
+                "- {{service: s{service}, at: {at}ms, strategy: {strategy}, change: {{{change}}}, \
+                 rollback: {{mode: {mode}, detect: {{{detect}, over: 100ms, minimum: 2}}\
+                 {verify}{restore}{replay}}}}}"
+            );
+        }
+    }
+
     pub(super) fn source(&mut self) -> String {
         match self.choices.below(9) {
             0 => {
