@@ -25,7 +25,7 @@ record! {
     /// Who takes part in a transaction, and how they agree.
     TransactionShape {
         /// How the parts agree.
-        required protocol: ProtocolWord,
+        required protocol: AgreementWord,
         /// The parts: SERVICE.ENDPOINT, or a map of `work`, `undo` and `confirm`.
         required participants: List<Part, 1>,
         /// How long all votes (a saga's step, all tries) may take before the transaction aborts.
@@ -53,7 +53,7 @@ record! {
 
 choice! {
     /// How the parts of a transaction agree.
-    "a protocol": ProtocolWord {
+    "a protocol": AgreementWord {
         /// Prepare, then commit or abort; presumed abort.
         "two_phase_commit" => TwoPhaseCommit,
         /// One participant after the other; what was done is undone when a later one fails.
@@ -157,9 +157,9 @@ pub(crate) fn resolve(
         }
     };
     let (is_2pc, is_tcc) = match word.value {
-        ProtocolWord::TwoPhaseCommit => (true, false),
-        ProtocolWord::Saga => (false, false),
-        ProtocolWord::Tcc => (false, true),
+        AgreementWord::TwoPhaseCommit => (true, false),
+        AgreementWord::Saga => (false, false),
+        AgreementWord::Tcc => (false, true),
     };
     if !is_2pc {
         let at = shape.coordinator.as_ref().map(|key| key.span);
@@ -188,11 +188,11 @@ pub(crate) fn resolve(
     }
     Some(Transaction {
         protocol: match word.value {
-            ProtocolWord::TwoPhaseCommit => TransactionProtocol::TwoPhaseCommit {
+            AgreementWord::TwoPhaseCommit => TransactionProtocol::TwoPhaseCommit {
                 cooperative: shape.cooperative.is_some_and(|key| key.value),
             },
-            ProtocolWord::Saga => TransactionProtocol::Saga,
-            ProtocolWord::Tcc => TransactionProtocol::Tcc {
+            AgreementWord::Saga => TransactionProtocol::Saga,
+            AgreementWord::Tcc => TransactionProtocol::Tcc {
                 reserved_for: shape
                     .reserved_for
                     .map_or(Duration::from_secs(10), |key| key.0),

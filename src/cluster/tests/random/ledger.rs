@@ -117,10 +117,12 @@ impl Ledger {
             services: model.services.iter().map(service).collect(),
             faults: vec![false; model.faults.len()],
             transactions: BTreeMap::new(),
-            crashes: model
-                .faults
-                .iter()
-                .any(|fault| matches!(fault.kind, FaultKind::Crash { .. })),
+            crashes: model.faults.iter().any(|fault| {
+                matches!(
+                    fault.kind,
+                    FaultKind::Crash { .. } | FaultKind::CrashLeader { .. }
+                )
+            }),
             wrong: Vec::new(),
         }
     }
