@@ -197,6 +197,7 @@ fn it_names_every_section_and_describes_every_key() {
         "name",
         "network",
         "policies",
+        "queues",
         "run",
         "services",
         "slo",
