@@ -14,6 +14,7 @@ mod idle;
 mod layers;
 mod links;
 mod load;
+mod queues;
 mod replicas;
 mod retries;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub fn lint(loaded: &Loaded) -> Vec<Diagnostic> {
     retries::check(&graph, &mut warnings);
     breakers::check(&graph, &flow, &mut warnings);
     load::check(&graph, &answers, &flow, &mut warnings);
+    queues::check(&graph, &answers, &flow, &mut warnings);
     unused::check(&graph, &mut warnings);
     discovery::check(&graph, &mut warnings);
     idle::check(&graph, &mut warnings);

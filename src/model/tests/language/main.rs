@@ -8,6 +8,7 @@ mod distributions;
 mod limits;
 mod places;
 mod policies;
+mod queues;
 mod rates;
 mod replication;
 mod retries;
