@@ -44,6 +44,7 @@ impl World {
         books.check_guards();
         books.wrong.extend(self.audit_transactions());
         books.wrong.extend(self.audit_queues());
+        books.wrong.extend(self.audit_orders());
         books.wrong.truncate(MOST);
         let violation = |what| Violation {
             checker: CHECKER,

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::observer::Observer;
 use crate::program::Op;
 use crate::slab::NONE;
-use crate::state::{Call, Channel, Course, Doing, ONLY, Origin};
+use crate::state::{Call, Channel, Course, Doing, NO_ORDER, ONLY, Origin};
 use crate::world::{Todo, World};
 use clock::Instant;
 use engine::Stamp;
@@ -138,7 +138,7 @@ impl World {
     ) {
         let record = &self.calls[call];
         let site = record.site;
-        let (parent, key) = (record.parent, record.key);
+        let (parent, key, order) = (record.parent, record.key, record.origin.order);
         obs.call_ended(
             now,
             self.sites[site as usize].edge as usize,
@@ -147,6 +147,9 @@ impl World {
         );
         self.calls.remove(call);
         if parent == NONE {
+            if order != NO_ORDER {
+                self.orders.told(order, outcome);
+            }
             self.request_ended(now, Done { site, key });
             return;
         }

@@ -20,7 +20,24 @@ pub(crate) enum Errand {
     Probe(deployment::Errand),
 }
 
+/// Whether an errand is part of a transaction.
+pub(crate) enum Part {
+    /// It does what stands when the transaction commits.
+    Work((transaction::Txn, u32)),
+    /// It undoes that.
+    Undo,
+    /// It is no part of any.
+    None,
+}
+
 impl Running {
+    pub(crate) fn part(&self) -> Part {
+        match &self.errand {
+            Errand::Transaction(errand) => errand.as_part(),
+            Errand::Message(_) | Errand::Probe(_) => Part::None,
+        }
+    }
+
     /// The transaction that it is for, if it is for one.
     pub(crate) fn txn(&self) -> Option<transaction::Txn> {
         match &self.errand {

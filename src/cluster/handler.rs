@@ -194,16 +194,25 @@ impl World {
                 Op::Write {
                     table,
                     if_unchanged,
+                    once,
                 } => {
                     let (root, record) = (strand.root, strand.origin.record());
+                    let order = strand.origin.order;
                     strand.pc += 1;
+                    let effect = self.orders.effect(order, table);
+                    if once && effect.is_some_and(|effect| self.orders.stands(effect)) {
+                        continue;
+                    }
                     let handler = self.handler(root);
                     if !self.stores.write(handler, (table, record), if_unchanged) {
                         self.strand_ended(now, obs, id, Outcome::Conflict);
                         return;
                     }
-                    if self.stores.is_watched() {
-                        self.note_write(now, obs, id, pc, (table, record));
+                    let watched = self.stores.is_watched();
+                    let wrong =
+                        watched && self.note_write(now, obs, id, pc, (table, record), effect);
+                    if let Some(effect) = effect {
+                        self.effect_done(id, effect, wrong);
                     }
                 }
                 Op::Publish { queue } => {
@@ -239,8 +248,9 @@ impl World {
                 Op::WriteReplica {
                     table,
                     if_unchanged,
+                    once,
                 } => {
-                    self.replicate_write(now, obs, id, table, if_unchanged);
+                    self.replicate_write(now, obs, id, table, (if_unchanged, once));
                     return;
                 }
                 Op::Transaction { number } => {

@@ -27,6 +27,7 @@ mod keys;
 mod limits;
 mod network;
 mod observer;
+mod order;
 mod peers;
 mod place;
 mod post;
@@ -47,6 +48,7 @@ pub use limits::{Ended, Limits, Reason, Violation};
 pub use observer::{
     DeploymentFact, DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,
 };
+pub use order::OrderState;
 pub use state::Edge;
 pub use transaction::TransactionStep;
 pub use world::World;

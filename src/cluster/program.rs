@@ -36,14 +36,22 @@ pub(crate) enum Op {
     /// Reads a record of this table (counted over all stores).
     Read { table: u32 },
     /// Writes one.
-    Write { table: u32, if_unchanged: bool },
+    Write {
+        table: u32,
+        if_unchanged: bool,
+        once: bool,
+    },
     /// The beginning of an endpoint of a replicated service.
     Enter { demand: Demand },
     /// Reads a record of the own store of a replicated service; `anywhere`: as far as the replica
     /// that is asked has applied the log.
     ReadReplica { table: u32, anywhere: bool },
     /// Has a write of one replicated.
-    WriteReplica { table: u32, if_unchanged: bool },
+    WriteReplica {
+        table: u32,
+        if_unchanged: bool,
+        once: bool,
+    },
     /// Runs a transaction.
     Transaction { number: u32 },
     /// Publishes a message.
@@ -191,7 +199,7 @@ impl Program {
         self.samplers.len() as u32 - 1
     }
 
-    fn table(&self, table: model::Table) -> u32 {
+    pub(crate) fn table(&self, table: model::Table) -> u32 {
         self.stores[table.store].0 + table.table as u32
     }
 
@@ -315,16 +323,19 @@ impl Program {
             Step::Write {
                 table,
                 if_unchanged,
+                once,
             } => {
-                let (table, if_unchanged) = (self.table(*table), *if_unchanged);
+                let (table, if_unchanged, once) = (self.table(*table), *if_unchanged, *once);
                 self.ops.push(match self.demand {
                     Some(_) => Op::WriteReplica {
                         table,
                         if_unchanged,
+                        once,
                     },
                     None => Op::Write {
                         table,
                         if_unchanged,
+                        once,
                     },
                 });
             }

@@ -188,6 +188,28 @@ impl World {
         }
     }
 
+    /// The orders of messages that are on their way, wait, or are out.
+    pub(crate) fn orders_in_queues(&self) -> BTreeSet<u32> {
+        let queues = &self.queues;
+        let hosts = queues.hosted.iter().flat_map(|hosted| &hosted.brokers);
+        let open = hosts.flat_map(|host| {
+            let places = host.machine.open().into_iter();
+            places.filter_map(|(place, _)| host.machine.message(place))
+        });
+        let letters = self.post.under_way().filter_map(|(_, mail)| match mail {
+            crate::post::Mail::Queue(letter) => match letter.word {
+                Word::Publish(Publish { message, .. })
+                | Word::Deliver(Delivery { message, .. }) => Some(message),
+                Word::Told { .. } | Word::Answer { .. } => None,
+            },
+            _ => None,
+        });
+        let stranded = queues.stranded.iter().map(|(_, message)| *message);
+        let messages = open.chain(letters).chain(stranded);
+        let held = messages.filter_map(|message| queues.ledger.get(message));
+        held.map(|held| held.origin.order).collect()
+    }
+
     /// What is wrong with the queues' books.
     pub(crate) fn audit_queues(&self) -> Vec<String> {
         let mut wrong = Vec::new();

@@ -17,7 +17,12 @@ pub(crate) struct Origin {
     pub(crate) priority: u32,
     /// Its key, such as a customer; [`NO_KEY`] where its workload has none.
     pub(crate) key: u32,
+    /// The order that it is; [`NO_ORDER`] where nobody follows any.
+    pub(crate) order: u32,
 }
+
+/// What is no order. No run has so many.
+pub(crate) const NO_ORDER: u32 = u32::MAX;
 
 /// The key of requests of a workload without keys. No workload has so many.
 pub(crate) const NO_KEY: u32 = u32::MAX;
@@ -27,6 +32,7 @@ impl Origin {
         Self {
             priority,
             key: NO_KEY,
+            order: NO_ORDER,
         }
     }
 

@@ -3,6 +3,7 @@
 //! A store outlives its owner's crashes: what was written stays. It refuses to know what is in a
 //! record, and takes no time; what reading and writing cost is the handler's to compute.
 
+use crate::order::{Effect, Orders};
 use clock::Instant;
 use model::Model;
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ struct Entry {
     at: Instant,
     record: Record,
     wrong: bool,
+    /// What it was for an order.
+    effect: Option<Effect>,
 }
 
 /// What one handler has read. A slot's next handler has another key, and begins anew: nobody need
@@ -92,16 +95,27 @@ impl Stores {
     }
 
     /// A record was written.
-    pub(crate) fn note(&mut self, at: Instant, record: Record, wrong: bool) {
+    pub(crate) fn note(
+        &mut self,
+        at: Instant,
+        record: Record,
+        wrong: bool,
+        effect: Option<Effect>,
+    ) {
         if self.log.kept {
-            self.log.entries.push(Entry { at, record, wrong });
+            self.log.entries.push(Entry {
+                at,
+                record,
+                wrong,
+                effect,
+            });
         }
     }
 
     /// A store becomes what it was at an instant: writes since then, that one included, are undone.
     /// Answers how many, and how many of them were wrong. For who has read before, that is a change
-    /// like any other.
-    pub(crate) fn restore(&mut self, store: u32, from: Instant) -> (u64, u64) {
+    /// like any other; orders hear of it.
+    pub(crate) fn restore(&mut self, store: u32, from: Instant, orders: &mut Orders) -> (u64, u64) {
         let tables = self.log.tables[store as usize]..self.log.tables[store as usize + 1];
         let versions = &mut self.versions;
         let (mut undone, mut wrong) = (0, 0);
@@ -110,6 +124,9 @@ impl Stores {
             if concerned {
                 undone += 1;
                 wrong += u64::from(entry.wrong);
+                if let Some(effect) = entry.effect {
+                    orders.undo(effect, entry.wrong);
+                }
                 *versions.entry(entry.record).or_default() += 1;
             }
             !concerned

@@ -17,10 +17,12 @@ mod two_phase;
 mod watch;
 mod work;
 
+use crate::errand::Part;
 use crate::handler::step_key;
 use crate::observer::{Observer, TransactionFact};
 use crate::post::{self, Mail, Party};
 use crate::slab::NONE;
+use crate::state::Origin;
 use crate::world::World;
 use clock::Instant;
 use deal::{Agreement, Deal, Deals, Ring, What, slot};
@@ -109,6 +111,13 @@ impl Errand {
     pub(crate) fn txn(&self) -> Txn {
         self.txn
     }
+
+    pub(crate) fn as_part(&self) -> Part {
+        match self.task {
+            Task::Work | Task::Confirm => Part::Work((self.txn, self.part)),
+            Task::Undo => Part::Undo,
+        }
+    }
 }
 
 /// All transactions.
@@ -179,6 +188,11 @@ impl Transactions {
     }
 
     /// Takes down what a machine wants.
+    /// On whose behalf there are transactions that are not over.
+    pub(crate) fn origins(&self) -> impl Iterator<Item = Origin> {
+        self.deals.iter().map(|deal| deal.origin)
+    }
+
     fn note(&mut self, site: u32, role: Role, out: &mut Vec<Action>) {
         let wishes = out.drain(..).map(|action| Wish {
             site,
@@ -518,6 +532,9 @@ impl World {
             self.transactions.disks[site as usize].cut(txn);
         }
         self.transactions.watch.forget(txn);
+        let deal = self.transactions.deals.get_mut(txn);
+        let outcome = deal.and_then(|deal| deal.lead().outcome);
+        self.orders.settle(txn, outcome == Some(Agreed::Commit));
         self.transactions.deals.remove(txn);
     }
 

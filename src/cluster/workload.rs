@@ -20,7 +20,7 @@ pub(crate) struct Workload {
     stream: Stream,
     /// Identities of its requests.
     key: u64,
-    issued: u64,
+    pub(crate) issued: u64,
     batch: u32,
     surge: f64,
     /// Users who began to think while a surge of 0 let nobody come to an end, and for how long
@@ -140,6 +140,9 @@ impl World {
         let mut origin = workload.origin;
         if let Some(keys) = &workload.keys {
             origin.key = keys.draw(&mut Keyed::new(key ^ KEY));
+        }
+        if self.orders.are_of(w) {
+            origin.order = self.orders.begin();
         }
         self.start_call(now, obs, w, 0, key, NONE, origin);
     }

@@ -13,6 +13,7 @@ use crate::guard::{Guard, Held as HeldRequests};
 use crate::limits::{Limits, Violation};
 use crate::network::Network;
 use crate::observer::Observer;
+use crate::order::Orders;
 use crate::peers::{Choice, Peers};
 use crate::place::Location;
 use crate::post::Post;
@@ -79,6 +80,7 @@ pub struct World {
     pub(crate) peers: Vec<Peers>,
     pub(crate) program: Program,
     pub(crate) stores: Stores,
+    pub(crate) orders: Orders,
     pub(crate) post: Post,
     pub(crate) errands: Slab<Running>,
     pub(crate) transactions: Transactions,
@@ -184,6 +186,7 @@ impl World {
             editions,
             deployments,
             centre,
+            orders: Orders::new(model, &program),
             program,
             stores: Stores::new(model),
             post,
@@ -229,15 +232,18 @@ impl World {
     /// Calls at an edge that have not ended: counted from the calls themselves, so that it checks
     /// whatever was counted from facts.
     pub fn in_flight(&self, edge: usize) -> u64 {
+        self.live_calls()
+            .filter(|&call| self.sites[self.calls[call].site as usize].edge as usize == edge)
+            .count() as u64
+    }
+
+    pub(crate) fn live_calls(&self) -> impl Iterator<Item = u32> {
         let mut live = vec![true; self.calls.slots() as usize];
         // A limit may stop a run before the calls of callers who are gone have been cleared away.
         for &slot in self.calls.free_slots().iter().chain(&self.abandoning) {
             live[slot as usize] = false;
         }
-        let calls = (0..self.calls.slots()).filter(|&call| live[call as usize]);
-        calls
-            .filter(|&call| self.sites[self.calls[call].site as usize].edge as usize == edge)
-            .count() as u64
+        (0..self.calls.slots()).filter(move |&call| live[call as usize])
     }
 
     /// Who knows of whom, once it is known who calls whom.

@@ -16,6 +16,7 @@ mod lint;
 mod moments;
 mod names;
 mod network;
+mod orders;
 mod policies;
 mod problem;
 mod quantity;

@@ -17,6 +17,8 @@ pub(crate) struct Names {
     pub(crate) policies: Option<Vec<String>>,
     pub(crate) stores: Option<Vec<StoreNames>>,
     pub(crate) queues: Option<Vec<String>>,
+    /// The tables that make an order whole.
+    pub(crate) effects: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug)]

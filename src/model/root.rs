@@ -7,6 +7,7 @@ use crate::deployments::{self, DeploymentShape};
 use crate::faults::{self, FaultShape};
 use crate::names::{Names, ServiceNames};
 use crate::network::{self, NetworkShape, ZoneShape};
+use crate::orders::{self, OrdersShape};
 use crate::policies::{self, Layers};
 use crate::queues::{self, QueueShape};
 use crate::reader::{At, List, Named, Reader, Value};
@@ -44,6 +45,8 @@ record! {
         optional config: ConfigShape,
         /// Messages that services leave for each other.
         optional queues: Named<QueueShape>,
+        /// Whose requests are orders, which are followed to their ends.
+        optional orders: OrdersShape,
         /// New versions of services that go out while the model runs.
         optional deployments: List<DeploymentShape>,
         /// What goes wrong, and when.
@@ -88,6 +91,9 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
     let (deployments, versions) = deployments::resolve(deployments, &names, cx);
     let queues = root.queues.map_or_else(Named::empty, |queues| queues.value);
     let queues = queues::resolve(queues, &services, &names, cx);
+    let orders = root
+        .orders
+        .and_then(|orders| orders::resolve(orders.value, &services, &names, cx));
     let zones = names
         .zones
         .into_iter()
@@ -111,6 +117,7 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
         policies,
         policy_spans: Vec::new(),
         services,
+        orders,
         workloads,
         faults,
     };
@@ -207,6 +214,13 @@ fn gather_names(root: &Root, tree: &Node) -> Names {
         queues: match &root.queues {
             Some(queues) => Some(queues.names().map(str::to_owned).collect()),
             None => absent("queues").then(Vec::new),
+        },
+        effects: match &root.orders {
+            Some(orders) => {
+                let effects = orders.effects.0.iter();
+                Some(effects.map(|effect| effect.value.clone()).collect())
+            }
+            None => absent("orders").then(Vec::new),
         },
     }
 }

@@ -135,6 +135,8 @@ record! {
         required write: String,
         /// The handler fails with `conflict` when another write came after its `read` of the table.
         default if_unchanged: bool = "false",
+        /// Nothing is written where the request's order has written the table before.
+        default once: bool = "false",
     }
 }
 
@@ -423,9 +425,13 @@ impl Handler<'_> {
             Step::Write(step) => {
                 let table = table(&step.write, names, cx)?;
                 check_owner(&step.write, table.store, self.service, names, cx);
+                if *step.once {
+                    check_effect(&step, names, cx);
+                }
                 ModelStep::Write {
                     table,
                     if_unchanged: *step.if_unchanged,
+                    once: *step.once,
                 }
             }
         })
@@ -471,6 +477,21 @@ fn content(cache: &CacheShape, cx: &mut Reader<'_>) -> CacheContent {
                 capacity: cache.capacity.as_ref().map(|capacity| capacity.0),
             }
         }
+    }
+}
+
+/// Notes a write that is to happen once for each order, where no order knows of it.
+fn check_effect(step: &WriteStep, names: &Names, cx: &mut Reader<'_>) {
+    let Some(effects) = &names.effects else {
+        return;
+    };
+    if !effects.contains(&step.write.value) {
+        let table = shortened(&step.write);
+        let message = format!("no order has `{table}` among its effects");
+        cx.problem(step.once.span, message).help(format!(
+            "orders are followed where the model says so: \
+             `orders: {{workload: …, effects: [{table}]}}`"
+        ));
     }
 }
 

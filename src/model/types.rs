@@ -6,6 +6,7 @@
 mod deployments;
 mod discovery;
 mod editions;
+mod orders;
 mod queues;
 mod replication;
 mod transactions;
@@ -15,6 +16,7 @@ pub use deployments::{
 };
 pub use discovery::{Discovery, Gossip, HealthCheck, Lease};
 pub use editions::{ConfigCentre, Edition, EditionId, Propagation, Push};
+pub use orders::Orders;
 pub use queues::{MessageQueue, Producer, QueueId, Redelivery, Sharing, WhenFull};
 pub use replication::{FailoverBuffer, Reads, Replication, ReplicationProtocol};
 pub use transactions::{
@@ -63,6 +65,8 @@ pub struct Model {
     /// Of each service that a deployment or a change of configuration concerns: one for each version
     /// and configuration but the model's own.
     pub editions: Vec<Edition>,
+    /// Whose requests are orders; `None`: nobody follows any.
+    pub orders: Option<Orders>,
     /// In the order of the file.
     pub workloads: Vec<Workload>,
     /// In the order of the file.
@@ -420,6 +424,8 @@ pub enum Step {
         table: Table,
         /// Fails with `conflict` when another write came after this handler's read of the table.
         if_unchanged: bool,
+        /// Does nothing where the request's order has written the table before.
+        once: bool,
     },
     /// Several services commit or abort as one.
     Transaction(Box<Transaction>),

@@ -22,7 +22,7 @@ pub use groups::groups;
 
 use crate::Error;
 use std::collections::{BTreeMap, BTreeSet};
-use study::record::{Estimate, LatencyRecord, RunRecord, Series};
+use study::record::{Estimate, LatencyRecord, OrdersRecord, RunRecord, Series};
 
 /// The kinds that have a column in every file, so that the files of two runs can be joined; others
 /// follow when they occur.
@@ -34,6 +34,9 @@ const KINDS: [&str; 5] = ["timeout", "rejected", "unavailable", "error", "aborte
 /// When the table cannot be formed, which is a defect of this crate.
 pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
     let mut table = Summary::new()?;
+    if let Some(orders) = &record.orders {
+        self::orders(&mut table, orders)?;
+    }
     for (name, w) in &record.workloads {
         let mut subject = table.subject("workload", name);
         subject.count("issued", w.issued)?;
@@ -128,6 +131,26 @@ pub fn transactions(record: &RunRecord) -> Result<Vec<u8>, Error> {
         }
     }
     finish(table.writer)
+}
+
+/// The states of orders, in `summary.csv`.
+fn orders(summary: &mut Summary, orders: &OrdersRecord) -> Result<(), Error> {
+    let mut subject = summary.subject("orders", &orders.workload);
+    for (metric, n) in [
+        ("placed", orders.placed),
+        ("confirmed", orders.confirmed),
+        ("unacknowledged", orders.unacknowledged),
+        ("duplicated", orders.duplicated),
+        ("corrupt", orders.corrupt),
+        ("lost", orders.lost),
+        ("stuck", orders.stuck),
+        ("compensated", orders.compensated),
+        ("refused", orders.refused),
+        ("open", orders.open),
+    ] {
+        subject.count(metric, n)?;
+    }
+    Ok(())
 }
 
 /// `queues.csv`.

@@ -223,6 +223,7 @@ pub(crate) fn checkout() -> RunRecord {
         groups: BTreeMap::new(),
         deployments: Vec::new(),
         discovery: BTreeMap::new(),
+        orders: None,
         queues: BTreeMap::new(),
         violations: Vec::new(),
         series: Series {

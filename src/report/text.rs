@@ -4,6 +4,7 @@
 mod deployments;
 mod discovery;
 mod groups;
+mod orders;
 mod overtime;
 mod queues;
 mod replay;
@@ -42,6 +43,7 @@ pub fn page(record: &RunRecord, style: &Style) -> String {
         heading("Services", style, &mut out);
         services(&record.services, style, &mut out);
     }
+    orders::write(record.orders.as_ref(), style, &mut out);
     queues::write(&record.queues, style, &mut out);
     transactions::write(&record.transactions, style, &mut out);
     groups::write(&record.groups, style, &mut out);

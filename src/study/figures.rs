@@ -5,6 +5,7 @@
 use crate::deployments::DeploymentFigures;
 use crate::discovery::DiscoveryMeasured;
 use crate::groups::{GroupFigures, GroupTimes};
+use crate::orders::States;
 use crate::queues::QueueFigures;
 use crate::recorder::{EdgeMeasured, Measured, ServiceMeasured};
 use crate::transactions::{TransactionFacts, TransactionFigures};
@@ -54,6 +55,8 @@ pub(crate) struct Figures {
     pub(crate) groups: Vec<GroupFigures>,
     /// By service.
     pub(crate) discovery: Vec<DiscoveryMeasured>,
+    /// Where the model follows orders.
+    pub(crate) orders: Option<States>,
     /// By queue.
     pub(crate) queues: Vec<QueueFigures>,
     /// In the order in which the world counts changes.
@@ -95,6 +98,7 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
             .map(TransactionFacts::figures)
             .collect(),
         discovery: measured.discovery,
+        orders: None,
         queues: measured.queues,
         deployments: measured.deployments,
         faults: measured.faults,

@@ -15,6 +15,7 @@ mod figures;
 mod groups;
 mod json;
 mod metrics;
+mod orders;
 mod output;
 mod pilot;
 mod plan;

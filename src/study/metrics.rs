@@ -7,6 +7,7 @@ use crate::deployments::{DeploymentMetric, changes};
 use crate::discovery::{can_crash, kind};
 use crate::figures::{Figures, per};
 use crate::groups::GroupCounts;
+use crate::orders::OrderMetric;
 use crate::queues::QueueMetric;
 use crate::transactions::TransactionMetric;
 use cluster::TransactionStep;
@@ -96,6 +97,7 @@ enum Of {
     Amplification(usize),
     CallFailures(usize),
     Transaction(usize, TransactionMetric),
+    Order(OrderMetric),
     Queue(usize, QueueMetric),
     SentToDead(usize),
     /// A service, and how many instances it has.
@@ -245,6 +247,11 @@ impl Metric {
                 add(name, unit, better, Of::Transaction(t, metric));
             }
         }
+        if model.orders.is_some() {
+            for (what, unit, better, metric) in OrderMetric::all() {
+                add(format!("orders.{what}"), unit, better, Of::Order(metric));
+            }
+        }
         for (q, queue) in model.queues.iter().enumerate() {
             for (what, unit, better, metric) in QueueMetric::all() {
                 let name = format!("queues.{}.{what}", queue.name);
@@ -316,6 +323,7 @@ impl Metric {
             Of::CallFailures(e) => per(ended(e) - figures.edges[e].succeeded() as f64, ended(e)),
             Of::Deployment(number, metric) => metric.value(&figures.deployments[number]),
             Of::Transaction(t, metric) => metric.value(&figures.transactions[t]),
+            Of::Order(metric) => metric.value(figures.orders.as_ref()?),
             Of::Queue(q, metric) => metric.value(&figures.queues[q]),
         }
     }

@@ -85,6 +85,9 @@ pub struct RunRecord {
     /// By service, where callers learn of instances otherwise than by a static list.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub discovery: BTreeMap<String, DiscoveryRecord>,
+    /// What became of orders; absent where the model follows none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders: Option<OrdersRecord>,
     /// Message queues, by name; absent without one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub queues: BTreeMap<String, QueueRecord>,
@@ -287,6 +290,35 @@ pub struct TransactionRecord {
     /// How often somebody saw, or changed, what was not decided; absent likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anomalies: Option<u64>,
+}
+
+/// Orders: the requests of one workload, those of the warm-up included; each is in exactly one state.
+/// Counts are sums over replications.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct OrdersRecord {
+    /// Whose requests they are.
+    pub workload: String,
+    /// All of them: the sum of all states below.
+    pub placed: u64,
+    /// Every effect stands once, and the client was told so.
+    pub confirmed: u64,
+    /// Every effect stands once, and the client was told that it failed, or gave up.
+    pub unacknowledged: u64,
+    /// An effect stands more than once.
+    pub duplicated: u64,
+    /// No effect stands more than once, but one that does is wrong.
+    pub corrupt: u64,
+    /// The client was told that it is done, and effects are missing.
+    pub lost: u64,
+    /// The client was told that it failed; some effects stand, others do not, and nothing will change
+    /// that.
+    pub stuck: u64,
+    /// The client was told that it failed; effects were there, and have been undone.
+    pub compensated: u64,
+    /// The client was told that it failed, and there never was any effect.
+    pub refused: u64,
+    /// The client still waited, or something was still under way, when the run ended.
+    pub open: u64,
 }
 
 /// A message queue: of messages published after warm-up, and what happened to each in every group of

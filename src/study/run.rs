@@ -174,7 +174,8 @@ impl<'a> Study<'a> {
             .with_deployments(crate::deployments::changes(self.model).len());
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
         let violations = violations(number, &ended, &world, &recorder, edges);
-        let (own, figures) = split(recorder.finish(ended.at));
+        let (own, mut figures) = split(recorder.finish(ended.at));
+        figures.orders = world.orders();
         if ended.reason != Reason::Stopped {
             self.progress.finish_one();
         }
@@ -240,6 +241,7 @@ impl<'a> Study<'a> {
             groups: combined.groups(),
             deployments: combined.deployments(),
             discovery: combined.discovery(),
+            orders: combined.orders(),
             queues: combined.queues(),
             violations,
             series: combined.series(),

@@ -104,7 +104,9 @@ impl World {
         let (from, stores) = (change.begun, change.restore.clone());
         let done = change.way.as_ref().and_then(|way| way.present());
         if let Some(Task::Restore(place)) = done {
-            let (undone, wrong) = self.stores.restore(stores[place as usize], from);
+            let (undone, wrong) =
+                self.stores
+                    .restore(stores[place as usize], from, &mut self.orders);
             let fact = DeploymentFact::Restored { undone, wrong };
             self.tell_change(now, obs, number, fact);
         }

@@ -6,6 +6,7 @@
 use super::{Alarm, Change, Mode, Phase, What};
 use crate::handler::step_key;
 use crate::observer::{DeploymentFact, Observer};
+use crate::order::Effect;
 use crate::world::World;
 use clock::Instant;
 use engine::{Bits, Keyed};
@@ -96,7 +97,7 @@ impl World {
 const WRONG: u64 = 0x7772_6f6e_6700_0000;
 
 impl World {
-    /// A strand has written a record at its step `pc`: right or wrong, as its version does.
+    /// A strand has written a record at its step `pc`; answers whether wrongly, as its version may.
     #[cold]
     pub(crate) fn note_write<O: Observer>(
         &mut self,
@@ -105,13 +106,14 @@ impl World {
         id: u32,
         pc: u32,
         record: crate::store::Record,
-    ) {
+        effect: Option<Effect>,
+    ) -> bool {
         let strand = &self.strands[id];
         let instance = &self.instances[strand.instance as usize];
         let corrupt = self.editions.corrupt(instance.edition);
         let mut bits = Keyed::new(step_key(strand, pc) ^ WRONG);
         let wrong = corrupt > 0.0 && bits.unit() < corrupt;
-        self.stores.note(now, record, wrong);
+        self.stores.note(now, record, wrong, effect);
         if wrong {
             let (service, version) = (instance.service, self.editions.version(strand.instance));
             let of = |change: &Change| matches!(change.what, What::Version { service: s, version: v, .. } if (s, v) == (service, version));
@@ -119,5 +121,6 @@ impl World {
                 self.tell_change(now, obs, change as u32, DeploymentFact::WroteWrong);
             }
         }
+        wrong
     }
 }

@@ -308,6 +308,11 @@ impl World {
         let fate = replica
             .applied
             .apply(index, placed.map(|placed| placed.what));
+        if let Some((effect, once)) = group.log.first_effect(index, placed, fate)
+            && !(once && self.orders.stands(effect))
+        {
+            self.orders.add(effect, false);
+        }
         let mut waiting = None;
         let mut lost: Vec<u32> = Vec::new();
         if !replica.proposed.is_empty() {

@@ -3,6 +3,7 @@
 //! A record's version is the number of its writes, as far as the replica has applied the log. Whether
 //! a conditional write holds is decided by the log's order alone, so that all replicas decide alike.
 
+use crate::order::Effect;
 use crate::store::Record;
 use clock::Instant;
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +19,8 @@ pub(super) struct Log {
     base: Applied,
     tail: VecDeque<Option<Placed>>,
     acknowledged: BTreeMap<Record, Acknowledged>,
+    /// The last place of which orders have heard.
+    heard: u64,
 }
 
 /// What was proposed.
@@ -50,6 +53,8 @@ pub(super) enum What {
         by: u64,
         /// Only if no other handler has written it since this version.
         unchanged_since: Option<u64>,
+        /// What it is for an order, and whether that is to be once.
+        effect: Option<(Effect, bool)>,
     },
 }
 
@@ -91,6 +96,24 @@ impl Log {
     pub(super) fn at(&self, index: u64) -> Option<Placed> {
         let behind = index.checked_sub(self.base.index + 1)?;
         self.tail.get(behind as usize).copied().flatten()
+    }
+
+    /// A replica has applied a place, the first of all when this is its effect: all others will do the
+    /// same.
+    pub(super) fn first_effect(
+        &mut self,
+        index: u64,
+        placed: Option<Placed>,
+        fate: Fate,
+    ) -> Option<(Effect, bool)> {
+        if index <= self.heard {
+            return None;
+        }
+        self.heard = index;
+        match (placed?.what, fate) {
+            (What::Write { effect, .. }, Fate::Written(_)) => effect,
+            _ => None,
+        }
     }
 
     /// Whether an entry can not come any more once another one, or one of the protocol's own, has
@@ -192,6 +215,7 @@ impl Applied {
             record,
             by,
             unchanged_since,
+            ..
         }) = what
         else {
             return Fate::Done;
@@ -224,6 +248,7 @@ mod tests {
             record,
             by,
             unchanged_since,
+            effect: None,
         })
     }
 

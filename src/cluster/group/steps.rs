@@ -28,9 +28,10 @@ impl World {
         obs: &mut O,
         id: u32,
         table: u32,
-        if_unchanged: bool,
+        (if_unchanged, once): (bool, bool),
     ) {
         let strand = &self.strands[id];
+        let effect = self.orders.effect(strand.origin.order, table);
         let (root, record) = (strand.root, (table, strand.origin.record()));
         let handler = self.handler(root);
         let seen = self.stores.seen_version(handler, table);
@@ -38,6 +39,7 @@ impl World {
             record,
             by: handler.key,
             unchanged_since: seen.filter(|_| if_unchanged),
+            effect: effect.map(|effect| (effect, once)),
         };
         self.replicate(now, obs, id, what);
     }

@@ -7,8 +7,8 @@ use policy::Outcome;
 use std::collections::BTreeMap;
 use std::io;
 use stormglass_cluster::{
-    DeploymentFact, DiscoveryFact, EdgeId, GroupFact, Limits, MessageFact, Observer, Reason,
-    TransactionFact, World,
+    DeploymentFact, DiscoveryFact, EdgeId, GroupFact, Limits, MessageFact, Observer, OrderState,
+    Reason, TransactionFact, World,
 };
 
 /// What a world said, by the names of the model.
@@ -40,6 +40,8 @@ pub(crate) struct Log {
     pub(crate) faults: Vec<(f64, usize, bool)>,
     /// Facts on changes: when, which, what.
     pub(crate) deployments: Vec<(f64, usize, DeploymentFact)>,
+    /// By state, where orders are followed.
+    pub(crate) orders: Option<[u64; OrderState::ALL.len()]>,
     /// By edge.
     in_flight: Vec<u64>,
 }
@@ -86,6 +88,7 @@ pub(crate) fn run_for(duration: &str, text: &str) -> Log {
     let ended = world.run(&mut log, end, &Limits::default());
     assert_eq!(ended.reason, Reason::Finished);
     assert_eq!(ended.violations, []);
+    log.orders = world.orders();
     log.in_flight = (0..log.edges.len()).map(|e| world.in_flight(e)).collect();
     log
 }

@@ -18,6 +18,7 @@ mod hedges;
 mod keys;
 mod log;
 mod network;
+mod orders;
 mod pause;
 mod policies;
 mod queues;

@@ -22,6 +22,7 @@ fn tables_are_numbered_as_they_are_named() {
     let write = |table, if_unchanged| Step::Write {
         table,
         if_unchanged,
+        once: false,
     };
     assert_eq!(
         model.services[1].endpoints[0].steps,
