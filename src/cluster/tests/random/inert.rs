@@ -54,8 +54,10 @@ fn with_inert_layers(model: &Model) -> Model {
 
 /// Without transactions, which may end in the outcome that those layers take for impossible. And
 /// without bulkheads: what they let in goes by way of the agenda, and the order of what happens at
-/// one instant is not promised.
+/// one instant is not promised. And without versions, whose handlers would have to be changed alike.
 fn made_plain(mut model: Model) -> Model {
+    model.deployments.clear();
+    model.editions.clear();
     let endpoints = model.services.iter_mut().flat_map(|s| &mut s.endpoints);
     endpoints.for_each(|endpoint| without_transactions(&mut endpoint.steps));
     for policy in &mut model.policies {

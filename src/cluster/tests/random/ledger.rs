@@ -75,9 +75,11 @@ impl Service {
 impl Ledger {
     pub(crate) fn new(model: &Model, edges: usize) -> Self {
         // At most every instance and client of everybody leaves out every instance.
-        let callers = model.services.iter().map(|s| i64::from(s.instances));
+        let callers = (0..model.services.len()).map(|s| i64::from(model.slots(s)));
         let callers = callers.sum::<i64>() + model.workloads.len() as i64;
-        let service = |service: &model::Service| {
+        let service = |(number, service): (usize, &model::Service)| {
+            // Those that stand by may be up, too.
+            let instances = model.slots(number);
             // Requests of an asynchronous handler come back to the queue, which then can not
             // refuse them.
             let bound = service
@@ -88,20 +90,20 @@ impl Ledger {
                 Scheduling::ProcessorSharing { cores } => cores.min(service.workers),
             };
             Service {
-                most_queued: bound.map(|bound| bound * service.instances),
-                most_busy: at_once * service.instances,
+                most_queued: bound.map(|bound| bound * instances),
+                most_busy: at_once * instances,
                 queued: 0,
                 busy: 0,
                 degrades: service.degrade.is_some(),
                 ejected: 0,
                 most_ejected: match service.outlier_ejection {
-                    Some(_) if service.instances > 1 => callers * i64::from(service.instances),
+                    Some(_) if instances > 1 => callers * i64::from(instances),
                     _ => 0,
                 },
                 unknown: 0,
                 most_unknown: match service.discovery {
                     Discovery::Static => 0,
-                    _ => callers * i64::from(service.instances),
+                    _ => callers * i64::from(instances),
                 },
                 arrived: 0,
                 served: 0,
@@ -114,15 +116,17 @@ impl Ledger {
         Self {
             now: Instant::ZERO,
             edges: vec![Edge::default(); edges],
-            services: model.services.iter().map(service).collect(),
+            services: model.services.iter().enumerate().map(service).collect(),
             faults: vec![false; model.faults.len()],
             transactions: BTreeMap::new(),
-            crashes: model.faults.iter().any(|fault| {
-                matches!(
-                    fault.kind,
-                    FaultKind::Crash { .. } | FaultKind::CrashLeader { .. }
-                )
-            }),
+            // Who gets another version is down for a while, too.
+            crashes: !model.deployments.is_empty()
+                || model.faults.iter().any(|fault| {
+                    matches!(
+                        fault.kind,
+                        FaultKind::Crash { .. } | FaultKind::CrashLeader { .. }
+                    )
+                }),
             wrong: Vec::new(),
         }
     }
