@@ -1,10 +1,12 @@
 //! The command line.
 
+use crate::quantities::{Length, Rate, Share, Vary};
 use crate::shard::Shard;
 use crate::variant::Variant;
 use clap::{Parser, Subcommand, ValueEnum};
 use model::Set;
 use std::path::PathBuf;
+use study::Loss;
 use study::compare::{Correction, Precision};
 
 /// Shows how a microservice cluster weathers failure before it does.
@@ -35,6 +37,10 @@ pub(crate) enum Command {
     Merge(MergeArgs),
     /// Compare models, or settings of one, under the same random numbers.
     Compare(CompareArgs),
+    /// Find the highest load that meets the objectives, and how latency grows on the way there.
+    Capacity(CapacityArgs),
+    /// Find from which load on a trigger that is over leaves a failure that stays.
+    Stability(StabilityArgs),
     /// Print the JSON Schema of model files, experiment files or what is written.
     Schema {
         /// Of what.
@@ -59,6 +65,10 @@ pub(crate) enum SchemaOf {
     Results,
     /// What `compare --format json` prints.
     Comparison,
+    /// What `capacity --format json` prints.
+    Capacity,
+    /// What `stability --format json` prints.
+    Stability,
     /// What `sweep --dry-run --format json` prints.
     Plan,
     /// The `manifest.json` of a sweep.
@@ -251,6 +261,138 @@ pub(crate) struct CompareArgs {
     pub(crate) format: CompareFormat,
 
     /// The folder for tables and chart [default: output/B-against-A].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Options of `capacity`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  stormglass capacity shop.yaml
+  stormglass capacity shop.yaml --workload shoppers --without node:a-1 --without zone:a
+  stormglass capacity shop.yaml --set policies.pay.retry.attempts=1 --within 1%")]
+pub(crate) struct CapacityArgs {
+    /// The model file; it has objectives under `slo`.
+    pub(crate) file: PathBuf,
+
+    /// Whose load is varied; may be left out where only one workload has a rate.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+
+    /// Change a value of the model; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) sets: Vec<Set>,
+
+    /// Also the capacity without this: `node:a-1`, `zone:a`, `instance:pay-1`, `service:mail`, or
+    /// several at once, joined by commas; may be repeated.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) without: Vec<Loss>,
+
+    /// Leave the model's own faults out.
+    #[arg(long)]
+    pub(crate) calm: bool,
+
+    /// How narrow the interval of the capacity shall be, as a share of it, such as `1%`. Ends with
+    /// exit code 4 when that is not reached [default: 2%, and no exit code].
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) within: Option<Share>,
+
+    /// How many replications of each load at first.
+    #[arg(long, value_name = "N", default_value_t = 8,
+          value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) replications: u32,
+
+    /// At most so many where a load is close to the capacity.
+    #[arg(long, value_name = "N", default_value_t = 64,
+          value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) max_replications: u32,
+
+    /// How many loads the curve has, beside those of the search.
+    #[arg(long, value_name = "N", default_value_t = 12,
+          value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) points: u32,
+
+    /// Another seed [default: the model's].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// How many threads; as many as the machine has cores by default. The results are the same.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+
+    /// What to print. Text also writes files; JSON writes files only with `--out`.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// The folder for the table and the charts [default: output/MODEL-capacity].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Options of `stability`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  stormglass stability shop.yaml
+  stormglass stability shop.yaml --load 100/s,200/s,300/s --trigger 1s,10s,60s
+  stormglass stability shop.yaml --vary policies.browser.retry.attempts=1,2,3")]
+pub(crate) struct StabilityArgs {
+    /// The model file; its faults are the trigger.
+    pub(crate) file: PathBuf,
+
+    /// Whose load is varied, and whose requests are watched; may be left out where only one workload
+    /// has a rate.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+
+    /// Change a value of the model; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) sets: Vec<Set>,
+
+    /// The loads of the map, such as `100/s,200/s` [default: evenly up to the capacity].
+    #[arg(long, value_name = "RATE,…", value_delimiter = ',')]
+    pub(crate) load: Vec<Rate>,
+
+    /// How many loads the map has when none are named.
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "load",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) points: u32,
+
+    /// How long the faults last, such as `1s,10s,60s` [default: as the model says].
+    #[arg(long, value_name = "DURATION,…", value_delimiter = ',')]
+    pub(crate) trigger: Vec<Length>,
+
+    /// A map for each value of a setting.
+    #[arg(long, value_name = "PATH=VALUE,…")]
+    pub(crate) vary: Option<Vary>,
+
+    /// How many replications of each place of the map.
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) replications: u32,
+
+    /// The least share of requests that a healthy system answers.
+    #[arg(long, value_name = "SHARE", default_value = "90%")]
+    pub(crate) healthy: Share,
+
+    /// How narrow the interval of a boundary shall be, as a share of the load.
+    #[arg(long, value_name = "SHARE", default_value = "5%")]
+    pub(crate) within: Share,
+
+    /// Another seed [default: the model's].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// How many threads; as many as the machine has cores by default. The results are the same.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+
+    /// What to print. Text also writes files; JSON writes files only with `--out`.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// The folder for the table and the map [default: output/MODEL-stability].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }

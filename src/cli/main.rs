@@ -2,6 +2,7 @@
 //! this one wires them together and talks to the terminal.
 
 mod args;
+mod capacity;
 mod check;
 mod compare;
 mod ending;
@@ -9,8 +10,10 @@ mod implementations;
 mod merge;
 mod new;
 mod progress;
+mod quantities;
 mod run;
 mod shard;
+mod stability;
 mod sweep;
 mod terminal;
 mod variant;
@@ -26,6 +29,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Sweep(args) => sweep::sweep(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Capacity(args) => capacity::capacity(&args),
+        Command::Stability(args) => stability::stability(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::Schema { of } => schema(of),
         Command::New { dir } => new::new(&dir),
@@ -39,6 +44,8 @@ fn schema(of: SchemaOf) -> Result<Ending, terminal::Unwritable> {
         SchemaOf::Experiment => model::experiment_schema(),
         SchemaOf::Results => study::results_schema(),
         SchemaOf::Comparison => study::comparison_schema(),
+        SchemaOf::Capacity => study::capacity_schema(),
+        SchemaOf::Stability => study::stability_schema(),
         SchemaOf::Plan => study::sweep::plan_schema(),
         SchemaOf::Manifest => study::sweep::manifest_schema(),
     };

@@ -4,6 +4,7 @@
 //! Everything here turns a record of `study` into text or bytes. It touches no disk and
 //! no terminal, and the same record gives the same bytes.
 
+mod capacity;
 pub mod chart;
 mod columns;
 mod compare;
@@ -14,13 +15,18 @@ mod fixture;
 mod parquet_table;
 mod share;
 mod sparkline;
+mod stability;
 mod style;
 mod sweep;
 mod table;
 pub mod text;
 mod units;
 
+pub(crate) use capacity::load as capacity_load;
+pub use capacity::{capacity_files, capacity_page};
 pub use compare::{compare_files, compare_page};
+pub(crate) use stability::words as stability_words;
+pub use stability::{stability_files, stability_page};
 pub use style::Style;
 pub use sweep::{sweep_files, sweep_page};
 

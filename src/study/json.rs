@@ -1,7 +1,9 @@
 //! Results as JSON, and the schema that they keep to.
 
+use crate::capacity::Capacity;
 use crate::compare::Comparison;
 use crate::record::RunRecord;
+use crate::stability::Stability;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
@@ -14,6 +16,26 @@ pub fn to_json(record: &RunRecord) -> String {
 /// A comparison as indented JSON, without a newline at the end; the same one gives the same bytes.
 pub fn comparison_to_json(record: &Comparison) -> String {
     serde_json::to_string_pretty(record).expect("it has no maps")
+}
+
+/// A capacity as indented JSON, without a newline at the end; the same one gives the same bytes.
+pub fn capacity_to_json(record: &Capacity) -> String {
+    serde_json::to_string_pretty(record).expect("it has no maps")
+}
+
+/// The JSON Schema (2020-12) of what [`capacity_to_json`] writes.
+pub fn capacity_schema() -> String {
+    schema_of::<Capacity>()
+}
+
+/// A stability as indented JSON, without a newline at the end; the same one gives the same bytes.
+pub fn stability_to_json(record: &Stability) -> String {
+    serde_json::to_string_pretty(record).expect("it has no maps")
+}
+
+/// The JSON Schema (2020-12) of what [`stability_to_json`] writes.
+pub fn stability_schema() -> String {
+    schema_of::<Stability>()
 }
 
 /// The JSON Schema (2020-12) of what [`to_json`] writes.

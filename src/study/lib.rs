@@ -4,6 +4,7 @@
 //! happens, and combines what they heard into a [`record::RunRecord`]. It is the only writer of
 //! `output/`. It refuses to know how a world works, and how a record is shown.
 
+pub mod capacity;
 mod combine;
 pub mod compare;
 mod deployments;
@@ -14,6 +15,8 @@ mod faults;
 mod figures;
 mod groups;
 mod json;
+mod load;
+mod loss;
 mod metrics;
 mod orders;
 mod output;
@@ -25,7 +28,9 @@ pub mod record;
 mod recorder;
 mod replay;
 mod run;
+mod search;
 mod series;
+pub mod stability;
 mod stopwatch;
 pub mod sweep;
 #[cfg(test)]
@@ -35,7 +40,12 @@ mod trial;
 mod windows;
 
 pub use error::StudyError;
-pub use json::{comparison_schema, comparison_to_json, results_schema, to_json};
+pub use json::{
+    capacity_schema, capacity_to_json, comparison_schema, comparison_to_json, results_schema,
+    stability_schema, stability_to_json, to_json,
+};
+pub use load::Load;
+pub use loss::Loss;
 pub use metrics::{Better, Metric, Unit, find_metric};
 pub use output::write_files;
 pub use progress::Progress;

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 pub struct Progress {
     simulated: AtomicU64,
     total: AtomicU64,
+    /// Of `total`, what was foreseen and is not asked for yet.
+    foreseen: AtomicU64,
     finished: AtomicU32,
     cells: AtomicUsize,
     cells_finished: AtomicUsize,
@@ -22,6 +24,7 @@ impl Progress {
         Self {
             simulated: AtomicU64::new(0),
             total: AtomicU64::new(0),
+            foreseen: AtomicU64::new(0),
             finished: AtomicU32::new(0),
             cells: AtomicUsize::new(0),
             cells_finished: AtomicUsize::new(0),
@@ -67,6 +70,24 @@ impl Progress {
         add(&self.total, time);
     }
 
+    /// About so much will be simulated; what it is made of is told by
+    /// [`expect_foreseen`](Self::expect_foreseen).
+    pub(crate) fn foresee(&self, time: Duration) {
+        add(&self.foreseen, time);
+        add(&self.total, time);
+    }
+
+    /// This is to be simulated: part of what was foreseen, as long as that lasts.
+    pub(crate) fn expect_foreseen(&self, time: Duration) {
+        let wanted = time.as_nanos();
+        let had = self.foreseen.load(Relaxed);
+        self.foreseen.store(had.saturating_sub(wanted), Relaxed);
+        add(
+            &self.total,
+            Duration::from_nanos(wanted.saturating_sub(had)),
+        );
+    }
+
     /// Less to be simulated than there was.
     pub(crate) fn advance(&self, time: Duration) {
         add(&self.simulated, time);
@@ -103,6 +124,13 @@ mod tests {
         progress.expect(Duration::from_secs(8));
         progress.advance(Duration::from_secs(2));
         assert_eq!(progress.fraction(), 0.25);
+        // Half of what is left was foreseen, so that nothing comes on top until it is used up.
+        progress.foresee(Duration::from_secs(8));
+        assert_eq!(progress.fraction(), 0.125);
+        progress.expect_foreseen(Duration::from_secs(6));
+        assert_eq!(progress.fraction(), 0.125);
+        progress.expect_foreseen(Duration::from_secs(18));
+        assert_eq!(progress.fraction(), 0.0625);
         progress.advance(Duration::MAX);
         assert_eq!(progress.fraction(), 1.0);
     }

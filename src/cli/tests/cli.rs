@@ -62,7 +62,7 @@ const FILES: [&str; 9] = [
 #[test]
 fn help() {
     let dir = tempfile::tempdir().unwrap();
-    for command in ["", "run", "check", "schema", "new"] {
+    for command in ["", "run", "capacity", "stability", "check", "schema", "new"] {
         let mut args = vec![command, "--help"];
         args.retain(|arg| !arg.is_empty());
         let output = stormglass(dir.path()).args(&args).assert().code(0);

@@ -82,6 +82,19 @@ impl Canvas<'_> {
             .map_err(failed)
     }
 
+    /// A filled shape between its corners.
+    pub(crate) fn area(
+        &self,
+        corners: &[(f64, f64)],
+        color: RGBColor,
+        alpha: f64,
+    ) -> Result<(), Error> {
+        let corners: Vec<(i32, i32)> = corners.iter().copied().map(fine).collect();
+        self.area
+            .draw(&Polygon::new(corners, color.mix(alpha).filled()))
+            .map_err(failed)
+    }
+
     /// A level dashed line.
     pub(crate) fn dashes(&self, x: (f64, f64), y: f64, stroke: Stroke) -> Result<(), Error> {
         const DASH: f64 = 9.0;
