@@ -191,6 +191,7 @@ pub(crate) fn checkout() -> RunRecord {
         fingerprint: "9f86d081884c7d65".into(),
         stopped: None,
         warnings: Vec::new(),
+        within_run: None,
         slo: vec![
             objective("availability", "admins", 0.999, 0.99934, true, "unclear"),
             objective("availability", "shoppers", 0.999, 0.9934, false, "no"),

@@ -17,7 +17,7 @@ use crate::units::{
     NOTHING, availability, count, milliseconds, percent, rate, seconds, three_digits,
 };
 use std::collections::BTreeMap;
-use study::record::{CallRecord, Estimate, RunRecord, ServiceRecord, Violation, WorkloadRecord};
+use study::record::{CallRecord, Estimate, RunRecord, ServiceRecord, Violation};
 
 pub use replay::replay;
 
@@ -34,9 +34,9 @@ pub fn page(record: &RunRecord, style: &Style) -> String {
     warnings(record, style, &mut out);
     if !record.workloads.is_empty() {
         heading("Workloads", style, &mut out);
-        requests(&record.workloads, style, &mut out);
+        requests(record, style, &mut out);
         out.push('\n');
-        latencies(&record.workloads, style, &mut out);
+        latencies(record, style, &mut out);
     }
     overtime::write(record, style, &mut out);
     if !record.services.is_empty() {
@@ -144,7 +144,7 @@ fn plain(text: impl Into<String>) -> (String, Ink) {
     (text.into(), Ink::Plain)
 }
 
-fn requests(workloads: &BTreeMap<String, WorkloadRecord>, style: &Style, out: &mut String) {
+fn requests(record: &RunRecord, style: &Style, out: &mut String) {
     let mut table = Table::new(&[
         "requests",
         "issued",
@@ -153,7 +153,7 @@ fn requests(workloads: &BTreeMap<String, WorkloadRecord>, style: &Style, out: &m
         "failed",
         "availability",
     ]);
-    for (name, w) in workloads {
+    for (name, w) in &record.workloads {
         let failed: u64 = w.failed.values().sum();
         table.row(vec![
             plain(name),
@@ -164,7 +164,11 @@ fn requests(workloads: &BTreeMap<String, WorkloadRecord>, style: &Style, out: &m
                 count(failed),
                 if failed > 0 { Ink::Bad } else { Ink::Plain },
             ),
-            plain(with_points(&w.availability)),
+            plain(with_points(&sure(
+                record,
+                &format!("{name}.availability"),
+                &w.availability,
+            ))),
         ]);
         let mut notes = Vec::new();
         if failed > 0 {
@@ -183,18 +187,23 @@ fn requests(workloads: &BTreeMap<String, WorkloadRecord>, style: &Style, out: &m
 /// How an estimate is shown, given how a number is.
 type Figure = fn(&Estimate, fn(f64) -> String) -> String;
 
-fn latencies(workloads: &BTreeMap<String, WorkloadRecord>, style: &Style, out: &mut String) {
+fn latencies(record: &RunRecord, style: &Style, out: &mut String) {
     let build = |figure: Figure| {
         let mut table = Table::new(&["latency", "throughput", "mean", "p50", "p99", "p99.9"]);
-        for (name, w) in workloads {
+        for (name, w) in &record.workloads {
             let l = &w.latency_ms;
+            let latency = |what: &str, estimate| {
+                let estimate = sure(record, &format!("{name}.latency.{what}"), estimate);
+                plain(figure(&estimate, milliseconds))
+            };
+            let throughput = sure(record, &format!("{name}.throughput"), &w.throughput);
             table.row(vec![
                 plain(name),
-                plain(figure(&w.throughput, rate)),
-                plain(figure(&l.mean, milliseconds)),
-                plain(figure(&l.p50, milliseconds)),
-                plain(figure(&l.p99, milliseconds)),
-                plain(figure(&l.p99_9, milliseconds)),
+                plain(figure(&throughput, rate)),
+                latency("mean", &l.mean),
+                latency("p50", &l.p50),
+                latency("p99", &l.p99),
+                latency("p99_9", &l.p99_9),
             ]);
         }
         table
@@ -307,12 +316,36 @@ fn facts(record: &RunRecord, style: &Style, out: &mut String) {
     for line in wrap(&style.letters(&text), style.columns() - 2) {
         out.push_str(&format!("  {line}\n"));
     }
-    if record.replications > 1 {
-        let text = "± is half of the 95 % interval over replications; an objective is unclear \
-                    when the interval spans its target";
-        for line in wrap(&style.letters(text), style.columns() - 2) {
-            out.push_str(&format!("  {}\n", style.paint(Ink::Faint, &line)));
+    let text = match &record.within_run {
+        _ if record.replications > 1 => {
+            "± is half of the 95 % interval over replications; an objective is unclear when the \
+             interval spans its target"
+                .to_owned()
         }
+        Some(within) => format!(
+            "± is half of the 95 % interval within this one run, by the means of {} batches of {}; \
+             figures without it need --replications",
+            within.batches,
+            seconds(within.batch_s)
+        ),
+        None => return,
+    };
+    for line in wrap(&style.letters(&text), style.columns() - 2) {
+        out.push_str(&format!("  {}\n", style.paint(Ink::Faint, &line)));
+    }
+}
+
+/// The figure with the interval that there is: over replications, or, with one, within it, if that
+/// is to be relied upon.
+fn sure(record: &RunRecord, metric: &str, over_replications: &Estimate) -> Estimate {
+    let within = record.within_run.as_ref();
+    match within.and_then(|within| within.metrics.get(metric)) {
+        Some(figure) if figure.reliable => Estimate {
+            mean: over_replications.mean,
+            low: Some(figure.low),
+            high: Some(figure.high),
+        },
+        _ => *over_replications,
     }
 }
 

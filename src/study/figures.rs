@@ -8,6 +8,7 @@ use crate::groups::{GroupFigures, GroupTimes};
 use crate::orders::States;
 use crate::queues::QueueFigures;
 use crate::recorder::{EdgeMeasured, Measured, ServiceMeasured};
+use crate::sections::Sectioned;
 use crate::transactions::{TransactionFacts, TransactionFigures};
 use crate::windows::{ServiceTotals, Windows};
 use clock::Instant;
@@ -62,6 +63,8 @@ pub(crate) struct Figures {
     /// In the order in which the world counts changes.
     pub(crate) deployments: Vec<DeploymentFigures>,
     pub(crate) faults: Vec<(usize, Instant, Instant)>,
+    /// Only of a replication that is alone.
+    pub(crate) sections: Option<Sectioned>,
 }
 
 /// Milliseconds.
@@ -102,6 +105,7 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
         queues: measured.queues,
         deployments: measured.deployments,
         faults: measured.faults,
+        sections: measured.sections,
     };
     (
         Pooled {

@@ -29,6 +29,7 @@ mod recorder;
 mod replay;
 mod run;
 mod search;
+mod sections;
 mod series;
 pub mod stability;
 mod stopwatch;
@@ -38,6 +39,7 @@ mod testing;
 mod transactions;
 mod trial;
 mod windows;
+mod within_run;
 
 pub use error::StudyError;
 pub use json::{

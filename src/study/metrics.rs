@@ -5,11 +5,14 @@
 
 use crate::deployments::{DeploymentMetric, changes};
 use crate::discovery::{can_crash, kind};
-use crate::figures::{Figures, per};
+use crate::figures::{Figures, LatencyFigures, per};
 use crate::groups::GroupCounts;
 use crate::orders::OrderMetric;
 use crate::queues::QueueMetric;
+use crate::recorder::EdgeMeasured;
+use crate::sections::Section;
 use crate::transactions::TransactionMetric;
+use crate::windows::ServiceTotals;
 use cluster::TransactionStep;
 use model::{LatencyQuantile, Model, Scheduling};
 use policy::Outcome;
@@ -274,32 +277,13 @@ impl Metric {
 
     /// The value in one replication; `None` where nothing was measured.
     pub(crate) fn value(&self, figures: &Figures) -> Option<f64> {
-        let ended = |e: usize| figures.edges[e].ended.iter().sum::<u64>() as f64;
         let service = |s: usize| &figures.services[s];
         match self.of {
-            Of::Availability(w) => figures.edges[w].availability(),
-            Of::Throughput(w) => per(figures.edges[w].succeeded() as f64, figures.seconds),
-            Of::Degraded(w) => {
-                let degraded = figures.edges[w].ended[Outcome::Degraded as usize];
-                per(degraded as f64, ended(w))
-            }
-            Of::Failed(w, kind) => per(figures.edges[w].ended[kind as usize] as f64, ended(w)),
-            Of::LatencyMean(w) => figures.latencies[w].map(|l| l.mean),
-            Of::LatencyQuantile(w, i) => figures.latencies[w].map(|l| l.quantiles[i]),
             Of::LatencyMax(w) => figures.latencies[w].map(|l| l.max),
-            Of::Utilization(s, busy) => {
-                let time = service(s).totals.busy as f64 / 1e9;
-                per(time, busy * figures.seconds)
-            }
             Of::Wasted(s) => service(s).wasted,
-            Of::QueueMean(s) => per(service(s).totals.queue as f64 / 1e9, figures.seconds),
             Of::QueueMax(s) => (figures.seconds > 0.0).then_some(service(s).max_queue as f64),
             Of::WaitMean(s) => service(s).wait.map(|wait| wait[0]),
             Of::WaitP99(s) => service(s).wait.map(|wait| wait[1]),
-            Of::Amplification(e) => {
-                let edge = &figures.edges[e];
-                per(edge.attempts as f64, edge.calls as f64)
-            }
             Of::Group(g, of) => {
                 let group = &figures.groups[g];
                 match of {
@@ -311,20 +295,64 @@ impl Metric {
                     OfGroup::StalenessMax => group.staleness.map(|times| times[1]),
                 }
             }
-            Of::SentToDead(e) => {
-                let edge = &figures.edges[e];
-                per(edge.sent_to_dead as f64, edge.attempts as f64)
-            }
             Of::Known(s, instances) => figures.discovery[s].known(instances, figures.seconds),
             Of::DetectionMean(s) => figures.discovery[s].mean_detection(),
             Of::DetectionMax(s) => figures.discovery[s].slowest_detection(),
             Of::FalsePositives(s) => Some(figures.discovery[s].false_positives as f64),
             Of::DiscoveryMessages(s) => Some(figures.discovery[s].messages as f64),
-            Of::CallFailures(e) => per(ended(e) - figures.edges[e].succeeded() as f64, ended(e)),
             Of::Deployment(number, metric) => metric.value(&figures.deployments[number]),
             Of::Transaction(t, metric) => metric.value(&figures.transactions[t]),
             Of::Order(metric) => metric.value(figures.orders.as_ref()?),
             Of::Queue(q, metric) => metric.value(&figures.queues[q]),
+            _ => {
+                let calls = (&*figures.edges, &*figures.latencies);
+                self.in_span(figures.seconds, calls, |s| service(s).totals)
+            }
+        }
+    }
+
+    /// The value in a section of a replication; `None` where nothing was measured, and always of
+    /// figures that are not of sections, such as a maximum.
+    pub(crate) fn in_section(&self, section: &Section) -> Option<f64> {
+        let calls = (&*section.edges, &*section.latencies);
+        self.in_span(section.seconds, calls, |s| section.services[s])
+    }
+
+    /// Whether a section has enough for the figure to be one of it: five answers above a quantile.
+    pub(crate) fn fills(&self, section: &Section) -> bool {
+        match self.of {
+            Of::LatencyQuantile(w, i) => {
+                let above = 1.0 - LatencyQuantile::ALL[i].probability();
+                section.edges[w].succeeded() as f64 * above >= 5.0
+            }
+            _ => true,
+        }
+    }
+
+    /// The figures of a span of time, whole replication or not.
+    fn in_span(
+        &self,
+        seconds: f64,
+        (edges, latencies): (&[EdgeMeasured], &[Option<LatencyFigures>]),
+        totals: impl Fn(usize) -> ServiceTotals,
+    ) -> Option<f64> {
+        let ended = |e: usize| edges[e].ended.iter().sum::<u64>() as f64;
+        match self.of {
+            Of::Availability(w) => edges[w].availability(),
+            Of::Throughput(w) => per(edges[w].succeeded() as f64, seconds),
+            Of::Degraded(w) => {
+                let degraded = edges[w].ended[Outcome::Degraded as usize];
+                per(degraded as f64, ended(w))
+            }
+            Of::Failed(w, kind) => per(edges[w].ended[kind as usize] as f64, ended(w)),
+            Of::LatencyMean(w) => latencies[w].map(|l| l.mean),
+            Of::LatencyQuantile(w, i) => latencies[w].map(|l| l.quantiles[i]),
+            Of::Utilization(s, busy) => per(totals(s).busy as f64 / 1e9, busy * seconds),
+            Of::QueueMean(s) => per(totals(s).queue as f64 / 1e9, seconds),
+            Of::Amplification(e) => per(edges[e].attempts as f64, edges[e].calls as f64),
+            Of::SentToDead(e) => per(edges[e].sent_to_dead as f64, edges[e].attempts as f64),
+            Of::CallFailures(e) => per(ended(e) - edges[e].succeeded() as f64, ended(e)),
+            _ => None,
         }
     }
 

@@ -79,6 +79,11 @@ pub struct RunRecord {
     /// Every figure under the name that experiments and comparisons use, such as
     /// `shoppers.latency.p99`: the mean over replications of its value in each.
     pub metrics: BTreeMap<String, Estimate>,
+    /// Intervals of these figures where there is one replication only; absent with more, where the run
+    /// was cut short, and where the model says that it changes with time (faults, deployments,
+    /// pushes, profiles).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within_run: Option<WithinRunRecord>,
     /// Replicated services, by name; absent without one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, GroupRecord>,
@@ -100,6 +105,33 @@ pub struct RunRecord {
     /// Over time and by latency: what charts and `timeseries.csv` are made of; not in the JSON.
     #[serde(skip)]
     pub series: Series,
+}
+
+/// Intervals within a single replication, which neighbouring requests' likeness is allowed for.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct WithinRunRecord {
+    /// `batch_means`: from the spread of the figure among parts of the run.
+    pub method: &'static str,
+    /// How many parts.
+    pub batches: u32,
+    /// Simulated seconds of each.
+    pub batch_s: f64,
+    /// By the names of `metrics`; figures that parts do not have, such as a maximum, are absent.
+    pub metrics: BTreeMap<String, WithinEstimate>,
+}
+
+/// A figure of a single replication and its 95 % interval.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct WithinEstimate {
+    /// Of the whole replication.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+    /// Whether the parts are long enough to be independent, as far as a test sees, and hold enough;
+    /// if not, the interval is too narrow more often than it should be.
+    pub reliable: bool,
 }
 
 /// An objective and whether it was met.

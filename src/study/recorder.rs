@@ -15,6 +15,7 @@ use crate::groups::{GroupFacts, GroupMeasured};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::queues::{QueueFacts, QueueFigures};
+use crate::sections::{Sectioned, Sections, Totals};
 use crate::transactions::TransactionFacts;
 use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
@@ -43,6 +44,8 @@ pub(crate) struct Recorder<'a> {
     deployments: Vec<DeploymentFigures>,
     faults: FaultLog,
     windows: Windows,
+    /// Only where an interval within the replication is wanted.
+    sections: Option<Sections>,
     /// When the window in hand began.
     window_start: Instant,
     /// Whether the end of the warm-up was passed.
@@ -125,6 +128,8 @@ pub(crate) struct Measured {
     pub(crate) groups: Vec<GroupMeasured>,
     pub(crate) windows: Windows,
     pub(crate) deployments: Vec<DeploymentFigures>,
+    /// Where they were wanted, and the replication ran to its end.
+    pub(crate) sections: Option<Sectioned>,
     /// Fault, begin and end, in the order of their beginning.
     pub(crate) faults: Vec<(usize, Instant, Instant)>,
 }
@@ -176,6 +181,7 @@ impl<'a> Recorder<'a> {
             deployments: Vec::new(),
             faults: FaultLog::default(),
             windows: Windows::new(plan.windows(), workloads, services, breakers),
+            sections: None,
             window_start: Instant::ZERO,
             warm: plan.warmup_end == Instant::ZERO,
             look: Duration::from_nanos((plan.window.as_nanos() / LOOKS_PER_WINDOW).max(1)),
@@ -207,6 +213,12 @@ impl<'a> Recorder<'a> {
     /// There are so many changes.
     pub(crate) fn with_deployments(mut self, changes: usize) -> Self {
         self.deployments = vec![DeploymentFigures::default(); changes];
+        self
+    }
+
+    /// It is the only replication: an interval is to be made within it.
+    pub(crate) fn in_sections(mut self) -> Self {
+        self.sections = Sections::of(&self.plan, self.latencies.len());
         self
     }
 
@@ -268,6 +280,7 @@ impl<'a> Recorder<'a> {
                 .collect(),
             windows: self.windows,
             deployments: self.deployments,
+            sections: self.sections.and_then(Sections::finish),
             faults: self.faults.finish(end),
         }
     }
@@ -317,8 +330,29 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Before the window's latencies are put away.
+    fn pass_sections(&mut self, end: Instant) {
+        let Some(sections) = &mut self.sections else {
+            return;
+        };
+        let edges = self.edges.iter().map(|edge| EdgeMeasured {
+            calls: edge.started,
+            attempts: edge.attempts[1],
+            sent_to_dead: edge.sent_to_dead,
+            ended: edge.ended[1],
+        });
+        let services = self.services.iter().map(|service| service.totals(end));
+        let totals = || Totals {
+            edges: edges.collect(),
+            services: services.collect(),
+        };
+        let latencies = self.latencies.iter().map(|latency| &latency.window[1]);
+        sections.pass(end, totals, latencies);
+    }
+
     fn close_window(&mut self, end: Instant) {
         self.windows.cover(end.since(self.window_start));
+        self.pass_sections(end);
         for ((latency, edge), rows) in self
             .latencies
             .iter_mut()

@@ -13,6 +13,7 @@ use crate::progress::Progress;
 use crate::record::{Estimate, RunRecord, Violation};
 use crate::recorder::Recorder;
 use crate::stopwatch::Stopwatch;
+use crate::within_run::{is_steady, warnings as too_short, within_run};
 use clock::Instant;
 use cluster::{Ended, Limits, Reason, TransactionStep, World};
 use model::Model;
@@ -43,11 +44,12 @@ pub struct Options {
 /// [`StudyError::Stopped`] when it was stopped before the first replication began.
 pub fn run(model: &Model, options: &Options, progress: &Progress) -> Result<RunRecord, StudyError> {
     let watch = Stopwatch::start();
-    let study = Study::new(model, options, progress);
+    let mut study = Study::new(model, options, progress);
     let replications = options
         .replications
         .unwrap_or(model.run.replications)
         .max(1);
+    study.alone = replications == 1 && is_steady(model);
     let duration = model.run.duration;
     progress.expect(duration.saturating_mul(replications.into()));
 
@@ -85,6 +87,8 @@ pub(crate) struct Study<'a> {
     options: &'a Options,
     progress: &'a Progress,
     pub(crate) seed: u64,
+    /// Whether there is one replication only, of which an interval can be made.
+    alone: bool,
     /// `caller->service.endpoint`, by edge; the same in every world of the model.
     edges: OnceLock<Vec<String>>,
     /// By number of the step; the same in every world, too.
@@ -109,6 +113,7 @@ impl<'a> Study<'a> {
             options,
             progress,
             seed: options.seed.unwrap_or(model.run.seed),
+            alone: false,
             edges: OnceLock::new(),
             transactions: OnceLock::new(),
         }
@@ -172,6 +177,9 @@ impl<'a> Study<'a> {
             .watched(watchers)
             .with_queues(self.model.queues.len())
             .with_deployments(crate::deployments::changes(self.model).len());
+        if self.alone {
+            recorder = recorder.in_sections();
+        }
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
         let violations = violations(number, &ended, &world, &recorder, edges);
         let (own, mut figures) = split(recorder.finish(ended.at));
@@ -192,7 +200,7 @@ impl<'a> Study<'a> {
     fn record(
         &self,
         plan: &Plan,
-        warnings: Vec<String>,
+        mut warnings: Vec<String>,
         kept: Vec<Replication>,
         pooled: &Pooled,
         asked: u32,
@@ -222,6 +230,14 @@ impl<'a> Study<'a> {
             warmup: plan.warmup_end.since(Instant::ZERO),
         };
         let workloads = combined.workloads();
+        let metrics = self.all_metrics();
+        let within_run = match &*figures {
+            [one] if self.alone => within_run(&metrics, one),
+            _ => None,
+        };
+        if self.alone && stopped.is_none() {
+            warnings.extend(too_short(self.model, within_run.as_ref()));
+        }
         RunRecord {
             model: self.model.name.clone(),
             seed: self.seed,
@@ -237,7 +253,8 @@ impl<'a> Study<'a> {
             services: combined.services(),
             calls: combined.calls(),
             transactions: combined.transactions(),
-            metrics: self.metrics(&figures),
+            metrics: estimates(metrics, &figures),
+            within_run,
             groups: combined.groups(),
             deployments: combined.deployments(),
             discovery: combined.discovery(),
@@ -251,16 +268,19 @@ impl<'a> Study<'a> {
 }
 
 impl Study<'_> {
-    fn metrics(&self, figures: &[Figures]) -> BTreeMap<String, Estimate> {
+    fn all_metrics(&self) -> Vec<Metric> {
         let edges = self.edges.get().map_or(&[][..], Vec::as_slice);
-        let estimate_of = |metric: Metric| {
-            let observed: Summary = figures.iter().filter_map(|f| metric.value(f)).collect();
-            (metric.name, Estimate::of(&observed, metric.unit))
-        };
         let transactions = self.transactions.get().map_or(&[][..], Vec::as_slice);
-        let all = Metric::all(self.model, edges, transactions).into_iter();
-        all.map(estimate_of).collect()
+        Metric::all(self.model, edges, transactions)
     }
+}
+
+fn estimates(metrics: Vec<Metric>, figures: &[Figures]) -> BTreeMap<String, Estimate> {
+    let estimate_of = |metric: Metric| {
+        let observed: Summary = figures.iter().filter_map(|f| metric.value(f)).collect();
+        (metric.name, Estimate::of(&observed, metric.unit))
+    };
+    metrics.into_iter().map(estimate_of).collect()
 }
 
 /// What cut the run short, in words: the limit that the first replication met, or the user.

@@ -22,7 +22,10 @@ pub(super) fn write(record: &RunRecord, style: &Style, out: &mut String) {
     };
     let mut headline = format!("{sign} {}: {words}", record.model);
     if !record.slo.is_empty() && record.replications == 1 {
-        headline.push_str(" (one replication: no interval)");
+        headline.push_str(match record.within_run {
+            Some(_) => " (one replication)",
+            None => " (one replication: no interval)",
+        });
     }
     for line in wrap(&style.letters(&headline), style.columns()) {
         out.push_str(&style.paint(ink, &line));

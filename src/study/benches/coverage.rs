@@ -10,7 +10,7 @@ use model::{Files, Model};
 use rayon::prelude::*;
 use stats::{Paired, Summary, next_look};
 use std::io;
-use stormglass_study::{Options, Progress, Trials, find_metric};
+use stormglass_study::{Options, Progress, Trials, find_metric, run};
 
 const STUDIES: u64 = 400;
 const REPLICATIONS: u32 = 10;
@@ -125,6 +125,50 @@ fn paired(load: f64, seconds: u32) {
     );
 }
 
+/// One replication: how often the interval within it held, in all and of those that were relied upon.
+fn within(load: f64, seconds: u32) {
+    let model = queue(load, 10.0, seconds);
+    let mean = 10.0 / (1.0 - load);
+    let truths = [
+        ("mean", mean),
+        ("p50", mean * 2f64.ln()),
+        ("p99", mean * 100f64.ln()),
+    ];
+    let found: Vec<[Option<(bool, bool)>; 3]> = (0..STUDIES)
+        .into_par_iter()
+        .map(|seed| {
+            let options = Options {
+                seed: Some(seed),
+                ..Options::default()
+            };
+            let record = run(&model, &options, &Progress::new()).expect("nobody stops it");
+            let within = record.within_run.expect("it is alone");
+            truths.map(|(what, truth)| {
+                let seen = within.metrics.get(&format!("users.latency.{what}"))?;
+                Some(((seen.low..=seen.high).contains(&truth), seen.reliable))
+            })
+        })
+        .collect();
+    for (i, (what, _)) in truths.iter().enumerate() {
+        let seen: Vec<(bool, bool)> = found.iter().filter_map(|f| f[i]).collect();
+        let relied: Vec<_> = seen.iter().filter(|(_, reliable)| *reliable).collect();
+        let what = format!("{what}, load {load}, one run of {} s", seconds - 10);
+        say(
+            &what,
+            seen.iter().filter(|(held, _)| *held).count(),
+            seen.len(),
+        );
+        if !relied.is_empty() {
+            let held = relied.iter().filter(|(held, _)| *held).count();
+            say(
+                &format!("  of {} that were relied upon", relied.len()),
+                held,
+                relied.len(),
+            );
+        }
+    }
+}
+
 /// From 8 replications until the half-width is this share of the mean.
 fn sequential(load: f64, seconds: u32, share: f64) {
     let model = queue(load, 10.0, seconds);
@@ -167,6 +211,9 @@ fn main() {
     across(0.8, 130);
     paired(0.5, 70);
     paired(0.8, 130);
+    within(0.5, 410);
+    within(0.8, 410);
+    within(0.8, 2010);
     sequential(0.5, 40, 0.05);
     sequential(0.5, 40, 0.02);
 }
