@@ -1,6 +1,16 @@
 //! Student's t distribution, as far as confidence intervals need it.
 //!
+//! It remembers its last answer: a table of intervals asks for the same quantile again and again, and
+//! the search for it costs more than all the rest of an interval.
+//!
 //! Logarithms and powers come from `libm`, so that an interval has the same bytes everywhere.
+
+use std::cell::Cell;
+
+thread_local! {
+    /// `p`, `df` and the quantile that was asked for last.
+    static LAST: Cell<(f64, f64, f64)> = const { Cell::new((0.5, 1.0, 0.0)) };
+}
 
 /// The quantile of Student's t distribution: the `t` with P(T ≤ t) = `p`.
 ///
@@ -16,6 +26,17 @@ pub fn student_t_quantile(p: f64, df: f64) -> f64 {
     if p == 0.5 {
         return 0.0;
     }
+    let (last_p, last_df, last) = LAST.get();
+    if (p, df) == (last_p, last_df) {
+        return last;
+    }
+    let t = search(p, df);
+    LAST.set((p, df, t));
+    t
+}
+
+/// The same for 0.5 < `p` < 1.
+fn search(p: f64, df: f64) -> f64 {
     // The upper tail keeps its precision where 1 - P loses it. It falls with t and is convex, so
     // that the bracket always closes: Newton where it stays inside, halving where it doesn't.
     let tail = 1.0 - p;
@@ -155,6 +176,15 @@ mod tests {
                 (found - t).abs() <= rounding,
                 "t({p}, {df}) = {found}, printed {t}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_the_same() {
+        let asked = [(0.975, 4.0), (0.975, 5.0), (0.99, 5.0)];
+        for (p, df) in asked.into_iter().chain(asked) {
+            let twice = [student_t_quantile(p, df), student_t_quantile(p, df)];
+            assert_eq!(twice, [search(p, df); 2]);
         }
     }
 

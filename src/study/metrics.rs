@@ -319,6 +319,7 @@ impl Metric {
     }
 
     /// Whether a section has enough for the figure to be one of it: five answers above a quantile.
+    /// Fewer, and what von Neumann's test sees of far quantiles is mostly noise (docs/statistics.md).
     pub(crate) fn fills(&self, section: &Section) -> bool {
         match self.of {
             Of::LatencyQuantile(w, i) => {

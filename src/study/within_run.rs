@@ -25,7 +25,7 @@ pub(crate) fn within_run(metrics: &[Metric], figures: &Figures) -> Option<Within
         let Some(within) = stats::sections(value, &coarse, &finer, 0.95) else {
             continue;
         };
-        let filled = sectioned.coarse.iter().all(|section| metric.fills(section));
+        let filled = sectioned.finer.iter().all(|section| metric.fills(section));
         let (least, most) = metric.bounds();
         let estimate = WithinEstimate {
             value,
