@@ -50,6 +50,8 @@ pub(crate) struct Totals {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Cut {
     begin: Instant,
+    /// Of the last whole window; what is left of the run is in none.
+    end: Instant,
     /// Windows of a finer section.
     per_fine: usize,
     /// Finer sections of a section.
@@ -83,6 +85,7 @@ impl Cut {
         let over = windows - sections * per_coarse * per_fine;
         Some(Self {
             begin: Instant::from_nanos((first + over as u64) * window),
+            end: Instant::from_nanos((first + windows as u64) * window),
             per_fine,
             per_coarse,
             sections,
@@ -129,6 +132,9 @@ impl Sections {
                 self.coarse.since.clone_from(&now);
                 self.fine.since = now;
             }
+            return;
+        }
+        if end > self.cut.end {
             return;
         }
         for (mine, heard) in self.fine.latencies.iter_mut().zip(latencies) {
