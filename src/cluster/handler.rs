@@ -191,6 +191,11 @@ impl World {
                         self.reads_marked(now, obs, root, table);
                     }
                 }
+                Op::ReadCopy { table } => {
+                    let (root, record) = (strand.root, strand.origin.record());
+                    strand.pc += 1;
+                    self.read_copy(now, obs, root, (table, record));
+                }
                 Op::Write {
                     table,
                     if_unchanged,
@@ -207,6 +212,10 @@ impl World {
                     if !self.stores.write(handler, (table, record), if_unchanged) {
                         self.strand_ended(now, obs, id, Outcome::Conflict);
                         return;
+                    }
+                    if self.copies.any {
+                        let version = self.stores.version((table, record));
+                        self.copies.written(now, (table, record), version);
                     }
                     let watched = self.stores.is_watched();
                     let wrong =

@@ -11,6 +11,7 @@ mod audit;
 mod cache;
 mod client;
 mod config;
+mod copies;
 mod decision;
 mod deployment;
 mod discovery;

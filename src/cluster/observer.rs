@@ -59,6 +59,8 @@ pub trait Observer {
     /// Something happened to a message of a queue that was published at `published` (that is: when the
     /// broker had appended it).
     fn message(&mut self, now: Instant, queue: usize, published: Instant, fact: MessageFact) {}
+    /// A copy of a store was read; `behind`: how long ago the first write was made that it lacked.
+    fn copy_read(&mut self, now: Instant, store: usize, behind: Option<Duration>) {}
     /// So many messages are in a queue from now on, waiting or out.
     fn queue_depth(&mut self, now: Instant, queue: usize, depth: u64) {}
     /// An attempt of a call was sent to an instance that was down: its caller did not know.

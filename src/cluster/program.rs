@@ -35,6 +35,8 @@ pub(crate) enum Op {
     Fail { ratio: f64 },
     /// Reads a record of this table (counted over all stores).
     Read { table: u32 },
+    /// Reads one at a copy of its store.
+    ReadCopy { table: u32 },
     /// Writes one.
     Write {
         table: u32,
@@ -97,6 +99,8 @@ pub(crate) struct Program {
     policies: Vec<PolicyId>,
     /// By store: the number of its first table, and its owner.
     stores: Vec<(u32, ServiceId)>,
+    /// By store: others than its owner read at copies.
+    copied: Vec<bool>,
     /// By service: who answers reads, where it is replicated.
     reads: Vec<Option<Reads>>,
     /// Who may serve the endpoint in hand, where its service is replicated.
@@ -111,6 +115,7 @@ impl Program {
         let mut tables = 0;
         for store in &model.stores {
             program.stores.push((tables, store.owner));
+            program.copied.push(store.replicas > 0);
             tables += store.tables.len() as u32;
             let owner = store.owner as u32;
             program.table_owners.resize(tables as usize, owner);
@@ -170,7 +175,7 @@ impl Program {
         let from = self.reads[service]?;
         let (mut reads, mut writes) = (false, false);
         touch(&endpoint.steps, &mut |step| match step {
-            Step::Read(table) => reads |= self.stores[table.store].1 == service,
+            Step::Read { table, .. } => reads |= self.stores[table.store].1 == service,
             Step::Write { .. } => writes = true,
             _ => {}
         });
@@ -308,15 +313,15 @@ impl Program {
                 let hit = self.here();
                 self.ops[look as usize] = Op::Look { cache, hit };
             }
-            Step::Read(read) => {
+            Step::Read { table: read, fresh } => {
                 let table = self.table(*read);
+                let is_owners = self.stores[read.store].1 == caller.service;
                 self.ops.push(match self.demand {
-                    Some(demand) if self.stores[read.store].1 == caller.service => {
-                        Op::ReadReplica {
-                            table,
-                            anywhere: demand == Demand::Anyone,
-                        }
-                    }
+                    Some(demand) if is_owners => Op::ReadReplica {
+                        table,
+                        anywhere: demand == Demand::Anyone,
+                    },
+                    _ if self.copied[read.store] && !is_owners && !fresh => Op::ReadCopy { table },
                     _ => Op::Read { table },
                 });
             }

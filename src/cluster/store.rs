@@ -4,8 +4,8 @@
 //! record, and takes no time; what reading and writing cost is the handler's to compute.
 
 use crate::order::{Effect, Orders};
-use clock::Instant;
-use model::Model;
+use clock::{Duration, Instant};
+use model::{Model, Snapshot};
 use std::collections::BTreeMap;
 
 /// A table, counted over all stores, and a key.
@@ -38,6 +38,43 @@ struct Log {
     /// By store: its first table; and the number of all tables.
     tables: Vec<u32>,
     entries: Vec<Entry>,
+    /// By store.
+    snapshots: Vec<Snapshots>,
+}
+
+/// The snapshots of a store, and what was written since the newest.
+#[derive(Clone, Copy, Debug)]
+struct Snapshots {
+    config: Snapshot,
+    /// How many there were before the last write.
+    taken: u64,
+    /// Writes since the newest one of these.
+    since: u64,
+    /// Those that were in the log, and in no snapshot, when it began to be kept.
+    before: u64,
+}
+
+impl Snapshots {
+    /// How many were taken up to an instant.
+    fn taken_at(&self, at: Instant) -> u64 {
+        at.since(Instant::ZERO).as_nanos() / self.config.every.as_nanos()
+    }
+
+    fn note(&mut self, at: Instant) {
+        let taken = self.taken_at(at);
+        if taken > self.taken {
+            (self.taken, self.since) = (taken, 0);
+        }
+        self.since += 1;
+    }
+
+    fn hold(&mut self, at: Instant) {
+        self.before = if self.taken_at(at) > self.taken {
+            0
+        } else {
+            self.since
+        };
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +111,7 @@ impl Stores {
             log: Log {
                 watched: corrupt || restores.any(|restores| restores),
                 tables,
+                snapshots: model.stores.iter().map(snapshots).collect(),
                 ..Log::default()
             },
             ..Self::default()
@@ -87,7 +125,12 @@ impl Stores {
     }
 
     /// Writes are logged from now on, or not any more.
-    pub(crate) fn keep_log(&mut self, kept: bool) {
+    pub(crate) fn keep_log(&mut self, now: Instant, kept: bool) {
+        if kept && !self.log.kept {
+            for store in &mut self.log.snapshots {
+                store.hold(now);
+            }
+        }
         self.log.kept = kept;
         if !kept {
             self.log.entries = Vec::new();
@@ -102,6 +145,8 @@ impl Stores {
         wrong: bool,
         effect: Option<Effect>,
     ) {
+        let store = self.log.tables.partition_point(|&first| first <= record.0) - 1;
+        self.log.snapshots[store].note(at);
         if self.log.kept {
             self.log.entries.push(Entry {
                 at,
@@ -110,6 +155,13 @@ impl Stores {
                 effect,
             });
         }
+    }
+
+    /// How long it takes to bring a store from its snapshot to where the log began to be kept.
+    pub(crate) fn replaying(&self, store: u32) -> Duration {
+        let store = &self.log.snapshots[store as usize];
+        let nanos = store.config.apply.as_nanos().saturating_mul(store.before);
+        Duration::from_nanos(nanos)
     }
 
     /// A store becomes what it was at an instant: writes since then, that one included, are undone.
@@ -175,7 +227,8 @@ impl Stores {
             .map(|(_, version)| *version)
     }
 
-    fn version(&self, record: Record) -> u64 {
+    /// How often a record was written.
+    pub(crate) fn version(&self, record: Record) -> u64 {
         self.versions.get(&record).copied().unwrap_or(0)
     }
 
@@ -193,9 +246,41 @@ impl Stores {
     }
 }
 
+fn snapshots(store: &model::Store) -> Snapshots {
+    Snapshots {
+        config: store.snapshot,
+        taken: 0,
+        since: 0,
+        before: 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_restore_applies_what_no_snapshot_has() {
+        let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
+        let mut store = Snapshots {
+            config: Snapshot {
+                every: Duration::from_secs(10),
+                apply: Duration::ZERO,
+            },
+            taken: 0,
+            since: 0,
+            before: 0,
+        };
+        for second in [3, 7, 12, 14, 19] {
+            store.note(at(second));
+        }
+        store.hold(at(19));
+        assert_eq!(store.before, 3);
+        store.hold(at(20));
+        assert_eq!(store.before, 0);
+        store.config.every = Duration::MAX;
+        assert_eq!(store.taken_at(at(100)), 0);
+    }
 
     const A: Handler = Handler { slot: 0, key: 7 };
     const B: Handler = Handler { slot: 1, key: 8 };

@@ -2,6 +2,7 @@
 
 use crate::cache::Caches;
 use crate::config::Centre;
+use crate::copies::Copies;
 use crate::deployment::Deployments;
 use crate::discovery::{Directory, Plan};
 use crate::edition::Editions;
@@ -81,6 +82,7 @@ pub struct World {
     pub(crate) program: Program,
     pub(crate) stores: Stores,
     pub(crate) orders: Orders,
+    pub(crate) copies: Copies,
     pub(crate) post: Post,
     pub(crate) errands: Slab<Running>,
     pub(crate) transactions: Transactions,
@@ -187,6 +189,7 @@ impl World {
             deployments,
             centre,
             orders: Orders::new(model, &program),
+            copies: Copies::new(model, seed, replication),
             program,
             stores: Stores::new(model),
             post,

@@ -139,7 +139,7 @@ fn sequence(steps: &[Step], model: &Model, ends: &[Vec<Ends>]) -> Ends {
 
 fn one(step: &Step, model: &Model, ends: &[Vec<Ends>]) -> Ends {
     match step {
-        Step::Compute(_) | Step::Wait(_) | Step::Read(_) => Ends::WELL,
+        Step::Compute(_) | Step::Wait(_) | Step::Read { .. } => Ends::WELL,
         // A queue answers, or its producer's time-out does.
         Step::Publish(_) => Ends {
             well: true,
@@ -244,7 +244,7 @@ fn targets_of(steps: &[Step], found: &mut Vec<Target>) {
             Step::Compute(_)
             | Step::Wait(_)
             | Step::Fail(_)
-            | Step::Read(_)
+            | Step::Read { .. }
             | Step::Write { .. }
             | Step::Publish(_) => {}
             Step::Cache(cache) => targets_of(&cache.miss, found),

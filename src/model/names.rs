@@ -3,6 +3,7 @@
 
 use crate::problem::Span;
 use crate::reader::{At, Reader, did_you_mean, listed};
+use crate::stores::StoreShape;
 use crate::tree::shortened;
 use crate::types::{Place, PolicyId, QueueId, ServiceId, Target};
 
@@ -26,6 +27,8 @@ pub(crate) struct StoreNames {
     pub(crate) name: String,
     /// `None` where it could not be read.
     pub(crate) owner: Option<ServiceId>,
+    /// What else is said of it.
+    pub(crate) shape: Option<StoreShape>,
 }
 
 #[derive(Debug)]

@@ -125,6 +125,8 @@ record! {
     ReadStep {
         /// Which: STORE.TABLE.
         required read: String,
+        /// At the owner's, where the store has copies.
+        default fresh: bool = "false",
     }
 }
 
@@ -409,7 +411,10 @@ impl Handler<'_> {
             Step::Transaction(step) => {
                 ModelStep::Transaction(Box::new(transactions::resolve(*step, names, cx)?))
             }
-            Step::Read(step) => ModelStep::Read(table(&step.read, names, cx)?),
+            Step::Read(step) => ModelStep::Read {
+                table: table(&step.read, names, cx)?,
+                fresh: *step.fresh,
+            },
             Step::Publish(step) => ModelStep::Publish(names.queue(&step.publish, cx)?),
             Step::Cache(step) => {
                 let cache = step.cache.value;

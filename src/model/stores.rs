@@ -1,10 +1,11 @@
 //! Stores: data that one service owns, and the steps that read and write it.
 
 use crate::names::{Names, StoreNames};
+use crate::quantity::{Count, PositiveDuration};
 use crate::reader::{At, Named, Reader, did_you_mean, is_name};
 use crate::shape::record;
 use crate::tree::shortened;
-use crate::types::{Distribution, ServiceId, Store, Table};
+use crate::types::{Distribution, ServiceId, Snapshot, Store, Table};
 use clock::Duration;
 
 /// How many tables a model may have.
@@ -15,23 +16,54 @@ record! {
     StoreShape {
         /// The service that may write.
         required owner: String,
+        /// Copies from which other services read; at the owner's when 0.
+        default replicas: Count<0, 1000> = "0",
+        /// How long a write takes to reach a copy.
+        default lag: Distribution = "0s",
+        /// What a rollback restores it from.
+        default snapshot: SnapshotShape = "{}",
     }
-    later { "replicas", "lag" }
+}
+
+record! {
+    /// Snapshots of a store: a restore begins with the newest before the change.
+    SnapshotShape {
+        /// Between two of them; there is only that of the beginning when absent.
+        optional every: PositiveDuration,
+        /// How long one write of the log since the snapshot takes to be applied.
+        default apply: Duration = "0s",
+    }
 }
 
 /// The names of stores, and who owns them.
 pub(crate) fn gather(
-    stores: &Named<StoreShape>,
+    shapes: &Named<StoreShape>,
     names: &Names,
     cx: &mut Reader<'_>,
 ) -> Vec<StoreNames> {
-    let stores = stores.0.iter().map(|(name, shape)| StoreNames {
+    let named = shapes.0.iter().map(|(name, shape)| StoreNames {
         name: name.value.clone(),
         owner: shape
             .as_ref()
             .and_then(|shape| names.service(&shape.owner, cx)),
+        shape: shape.clone(),
     });
-    stores.collect()
+    let stores: Vec<StoreNames> = named.collect();
+    for (store, (_, shape)) in stores.iter().zip(&shapes.0) {
+        if let (Some(owner), Some(shape)) = (store.owner, shape)
+            && shape.replicas.0 > 0
+            && names.is_replicated(owner)
+        {
+            let message = format!(
+                "`{}` is replicated: its instances are the copies of `{}`",
+                names.service_name(owner),
+                store.name
+            );
+            cx.problem(shape.replicas.span, message)
+                .help("leave `replicas` out, or the service's `replication`");
+        }
+    }
+    stores
 }
 
 /// The stores with the tables that steps have named.
@@ -39,13 +71,17 @@ pub(crate) fn resolve(names: Vec<StoreNames>, tables: Vec<Vec<String>>) -> Vec<S
     let mut tables = tables.into_iter();
     let store = |store: StoreNames| {
         let tables = tables.next().unwrap_or_default();
+        let shape = store.shape?;
         Some(Store {
             name: store.name,
             owner: store.owner?,
             tables,
-            replicas: 0,
-            lag: Distribution::Constant(Duration::ZERO),
-            snapshot: None,
+            replicas: shape.replicas.0,
+            lag: shape.lag.value,
+            snapshot: Snapshot {
+                every: shape.snapshot.every.as_ref().map_or(Duration::MAX, |e| e.0),
+                apply: *shape.snapshot.apply,
+            },
         })
     };
     names.into_iter().filter_map(store).collect()
@@ -101,6 +137,7 @@ pub(crate) fn check_owner(
     let Some(StoreNames {
         name,
         owner: Some(owner),
+        ..
     }) = names.stores.as_ref().map(|stores| &stores[store])
     else {
         return;

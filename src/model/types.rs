@@ -417,7 +417,12 @@ pub enum Step {
     Fail(f64),
     /// Reads a record of a table; remembers its version for a conditional write. Takes no time of
     /// its own.
-    Read(Table),
+    Read {
+        /// Which.
+        table: Table,
+        /// At the owner's, where the store has copies.
+        fresh: bool,
+    },
     /// Writes a record of a table. Takes no time of its own.
     Write {
         /// Which.
@@ -489,9 +494,17 @@ pub struct Store {
     pub replicas: u32,
     /// How long a write takes to reach a copy, drawn for each write and copy.
     pub lag: Distribution,
-    /// Between two snapshots, from which (and from the log since) a rollback restores; `None`: the log
-    /// alone, from the beginning.
-    pub snapshot: Option<Duration>,
+    /// What a rollback restores from.
+    pub snapshot: Snapshot,
+}
+
+/// Snapshots of a store. A restore takes up the newest one before the change, and then the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// Between two of them; [`Duration::MAX`]: there is only that of the beginning.
+    pub every: Duration,
+    /// How long one write of the log takes to be applied to one.
+    pub apply: Duration,
 }
 
 /// Who calls the system from outside.

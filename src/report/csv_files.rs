@@ -86,6 +86,11 @@ pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
         subject.count("in_flight", c.in_flight)?;
         subject.failures(&c.failed)?;
     }
+    for (name, s) in &record.stores {
+        let mut subject = table.subject("store", name);
+        subject.count("reads", s.reads)?;
+        subject.count("stale_reads", s.stale_reads)?;
+    }
     for (name, d) in &record.discovery {
         let mut subject = table.subject("discovery", name);
         subject.figure("known", &d.known, "instances")?;

@@ -224,6 +224,7 @@ pub(crate) fn checkout() -> RunRecord {
         groups: BTreeMap::new(),
         deployments: Vec::new(),
         discovery: BTreeMap::new(),
+        stores: BTreeMap::new(),
         orders: None,
         queues: BTreeMap::new(),
         violations: Vec::new(),

@@ -8,6 +8,7 @@ mod orders;
 mod overtime;
 mod queues;
 mod replay;
+mod stores;
 mod transactions;
 mod verdict;
 
@@ -43,6 +44,7 @@ pub fn page(record: &RunRecord, style: &Style) -> String {
         heading("Services", style, &mut out);
         services(&record.services, style, &mut out);
     }
+    stores::write(&record.stores, style, &mut out);
     orders::write(record.orders.as_ref(), style, &mut out);
     queues::write(&record.queues, style, &mut out);
     transactions::write(&record.transactions, style, &mut out);

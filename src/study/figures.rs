@@ -9,6 +9,7 @@ use crate::orders::States;
 use crate::queues::QueueFigures;
 use crate::recorder::{EdgeMeasured, Measured, ServiceMeasured};
 use crate::sections::Sectioned;
+use crate::stores::StoreFacts;
 use crate::transactions::{TransactionFacts, TransactionFigures};
 use crate::windows::{ServiceTotals, Windows};
 use clock::Instant;
@@ -56,6 +57,8 @@ pub(crate) struct Figures {
     pub(crate) groups: Vec<GroupFigures>,
     /// By service.
     pub(crate) discovery: Vec<DiscoveryMeasured>,
+    /// By store.
+    pub(crate) stores: Vec<StoreFacts>,
     /// Where the model follows orders.
     pub(crate) orders: Option<States>,
     /// By queue.
@@ -101,6 +104,7 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
             .map(TransactionFacts::figures)
             .collect(),
         discovery: measured.discovery,
+        stores: measured.stores,
         orders: None,
         queues: measured.queues,
         deployments: measured.deployments,

@@ -33,6 +33,7 @@ mod sections;
 mod series;
 pub mod stability;
 mod stopwatch;
+mod stores;
 pub mod sweep;
 #[cfg(test)]
 mod testing;

@@ -11,6 +11,7 @@ use crate::orders::OrderMetric;
 use crate::queues::QueueMetric;
 use crate::recorder::EdgeMeasured;
 use crate::sections::Section;
+use crate::stores::StoreMetric;
 use crate::transactions::TransactionMetric;
 use crate::windows::ServiceTotals;
 use cluster::TransactionStep;
@@ -101,6 +102,7 @@ enum Of {
     CallFailures(usize),
     Transaction(usize, TransactionMetric),
     Order(OrderMetric),
+    Store(usize, StoreMetric),
     Queue(usize, QueueMetric),
     SentToDead(usize),
     /// A service, and how many instances it has.
@@ -250,6 +252,13 @@ impl Metric {
                 add(name, unit, better, Of::Transaction(t, metric));
             }
         }
+        let stores = model.stores.iter().enumerate();
+        for (s, store) in stores.filter(|(_, store)| store.replicas > 0) {
+            for (what, unit, better, metric) in StoreMetric::all() {
+                let name = format!("stores.{}.{what}", store.name);
+                add(name, unit, better, Of::Store(s, metric));
+            }
+        }
         if model.orders.is_some() {
             for (what, unit, better, metric) in OrderMetric::all() {
                 add(format!("orders.{what}"), unit, better, Of::Order(metric));
@@ -302,6 +311,7 @@ impl Metric {
             Of::DiscoveryMessages(s) => Some(figures.discovery[s].messages as f64),
             Of::Deployment(number, metric) => metric.value(&figures.deployments[number]),
             Of::Transaction(t, metric) => metric.value(&figures.transactions[t]),
+            Of::Store(s, metric) => metric.value(&figures.stores[s]),
             Of::Order(metric) => metric.value(figures.orders.as_ref()?),
             Of::Queue(q, metric) => metric.value(&figures.queues[q]),
             _ => {

@@ -90,6 +90,9 @@ pub struct RunRecord {
     /// By service, where callers learn of instances otherwise than by a static list.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub discovery: BTreeMap<String, DiscoveryRecord>,
+    /// Reads at copies of stores, by store; absent where none has any.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<String, StoreRecord>,
     /// What became of orders; absent where the model follows none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orders: Option<OrdersRecord>,
@@ -322,6 +325,17 @@ pub struct TransactionRecord {
     /// How often somebody saw, or changed, what was not decided; absent likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anomalies: Option<u64>,
+}
+
+/// A store with copies, after warm-up; counts are sums over replications.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct StoreRecord {
+    /// Reads at copies.
+    pub reads: u64,
+    /// Those that saw less than had been written.
+    pub stale_reads: u64,
+    /// How long ago the first write was made that these lacked.
+    pub staleness_ms: Staleness,
 }
 
 /// Orders: the requests of one workload, those of the warm-up included; each is in exactly one state.

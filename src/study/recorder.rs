@@ -16,6 +16,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::queues::{QueueFacts, QueueFigures};
 use crate::sections::{Sectioned, Sections, Totals};
+use crate::stores::StoreFacts;
 use crate::transactions::TransactionFacts;
 use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
@@ -40,6 +41,8 @@ pub(crate) struct Recorder<'a> {
     /// By service.
     discovery: Vec<DiscoveryFacts>,
     queues: Vec<QueueFacts>,
+    /// By store.
+    stores: Vec<StoreFacts>,
     /// In the order in which the world counts changes.
     deployments: Vec<DeploymentFigures>,
     faults: FaultLog,
@@ -123,6 +126,8 @@ pub(crate) struct Measured {
     pub(crate) discovery: Vec<DiscoveryMeasured>,
     /// By queue.
     pub(crate) queues: Vec<QueueFigures>,
+    /// By store.
+    pub(crate) stores: Vec<StoreFacts>,
     /// By workload: successes of requests issued after warm-up.
     pub(crate) latencies: Vec<Histogram>,
     pub(crate) groups: Vec<GroupMeasured>,
@@ -178,6 +183,7 @@ impl<'a> Recorder<'a> {
             groups: Vec::new(),
             discovery: vec![DiscoveryFacts::default(); services],
             queues: Vec::new(),
+            stores: Vec::new(),
             deployments: Vec::new(),
             faults: FaultLog::default(),
             windows: Windows::new(plan.windows(), workloads, services, breakers),
@@ -200,6 +206,12 @@ impl<'a> Recorder<'a> {
     /// The same, where so many callers have a view of each service.
     pub(crate) fn watched(mut self, watchers: impl Iterator<Item = u32>) -> Self {
         self.discovery = watchers.map(DiscoveryFacts::new).collect();
+        self
+    }
+
+    /// There are so many stores.
+    pub(crate) fn with_stores(mut self, stores: usize) -> Self {
+        self.stores = vec![StoreFacts::default(); stores];
         self
     }
 
@@ -273,6 +285,7 @@ impl<'a> Recorder<'a> {
             transactions: self.transactions,
             discovery: discovery.collect(),
             queues: queues.collect(),
+            stores: self.stores,
             latencies: self
                 .latencies
                 .into_iter()
@@ -509,6 +522,12 @@ impl Observer for Recorder<'_> {
 
     fn sent_to_dead(&mut self, _now: Instant, edge: EdgeId) {
         self.edges[edge].sent_to_dead += u64::from(self.warm);
+    }
+
+    fn copy_read(&mut self, _now: Instant, store: usize, behind: Option<Duration>) {
+        if self.warm {
+            self.stores[store].hear(behind);
+        }
     }
 
     fn discovery(&mut self, now: Instant, service: usize, fact: DiscoveryFact) {

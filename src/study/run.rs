@@ -176,6 +176,7 @@ impl<'a> Study<'a> {
             .with_groups(self.model.replicated())
             .watched(watchers)
             .with_queues(self.model.queues.len())
+            .with_stores(self.model.stores.len())
             .with_deployments(crate::deployments::changes(self.model).len());
         if self.alone {
             recorder = recorder.in_sections();
@@ -258,6 +259,7 @@ impl<'a> Study<'a> {
             groups: combined.groups(),
             deployments: combined.deployments(),
             discovery: combined.discovery(),
+            stores: combined.stores(),
             orders: combined.orders(),
             queues: combined.queues(),
             violations,

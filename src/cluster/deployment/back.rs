@@ -51,12 +51,13 @@ impl World {
                 self.resume_queue(now, obs, queue);
                 self.step_is_done(now, obs, number, true);
             }
-            Task::Restore(_) => {
+            Task::Restore(place) => {
                 self.keep_out(number);
                 let key = self.deployments.next_key();
-                let time = &self.deployments.list[number as usize].restore_time;
-                let time = time.sample(&mut engine::Keyed::new(key));
-                self.remind_of(now + time, Alarm::Restored { change: number });
+                let change = &self.deployments.list[number as usize];
+                let time = change.restore_time.sample(&mut engine::Keyed::new(key));
+                let applying = self.stores.replaying(change.restore[place as usize]);
+                self.remind_of(now + time + applying, Alarm::Restored { change: number });
             }
             Task::PutBack => self.put_back(now, obs, number),
         }
@@ -107,6 +108,9 @@ impl World {
             let (undone, wrong) =
                 self.stores
                     .restore(stores[place as usize], from, &mut self.orders);
+            let restored = &self.stores;
+            self.copies
+                .restored(stores[place as usize], |record| restored.version(record));
             let fact = DeploymentFact::Restored { undone, wrong };
             self.tell_change(now, obs, number, fact);
         }
@@ -270,12 +274,12 @@ impl World {
     }
 
     /// Writes are logged as long as a change may be taken back that restores a store.
-    pub(super) fn settle_log(&mut self) {
+    pub(super) fn settle_log(&mut self, now: Instant) {
         let needs_log = |change: &super::Change| {
             !change.restore.is_empty() && !matches!(change.phase, Phase::Ahead | Phase::Over)
         };
         let kept = self.deployments.list.iter().any(needs_log);
-        self.stores.keep_log(kept);
+        self.stores.keep_log(now, kept);
     }
 
     fn is_back<O: Observer>(&mut self, now: Instant, obs: &mut O, number: u32, end: End) {
@@ -283,7 +287,7 @@ impl World {
         change.phase = Phase::Over;
         change.way = None;
         let verified = change.verify.is_some() && end == End::Back;
-        self.settle_log();
+        self.settle_log(now);
         let fact = match end {
             End::Back => DeploymentFact::Back { verified },
             End::GivenUp => DeploymentFact::GivenUp,

@@ -84,7 +84,7 @@ impl World {
         (change.phase, change.begun, change.before) = (Phase::Out, now, before);
         let signals = change.signals.iter();
         change.watches = signals.map(|&signal| Watch::new(now, signal)).collect();
-        self.settle_log();
+        self.settle_log(now);
         let intervals = self.deployments.list[number as usize].watches.iter();
         let intervals: Vec<_> = intervals.map(Watch::interval).collect();
         for (watch, interval) in (0..).zip(intervals) {

@@ -290,7 +290,7 @@ impl<'m> Graph<'m> {
             Step::Fail(ratio) => Part::Fail(*ratio),
             Step::Transaction(transaction) => self.transaction(transaction, path),
             // They take no time, and a lost write is seldom.
-            Step::Read(_) | Step::Write { .. } => Part::Fail(0.0),
+            Step::Read { .. } | Step::Write { .. } => Part::Fail(0.0),
             Step::Publish(queue) => self.publish(*queue, path),
             Step::Cache(cache) => {
                 let hits = match cache.content {

@@ -40,6 +40,8 @@ pub(crate) struct Log {
     pub(crate) faults: Vec<(f64, usize, bool)>,
     /// Facts on changes: when, which, what.
     pub(crate) deployments: Vec<(f64, usize, DeploymentFact)>,
+    /// Reads at copies: when, of which store, and how many milliseconds they were behind.
+    pub(crate) copies: Vec<(f64, usize, Option<f64>)>,
     /// By state, where orders are followed.
     pub(crate) orders: Option<[u64; OrderState::ALL.len()]>,
     /// By edge.
@@ -353,6 +355,11 @@ impl Observer for Log {
     }
     fn message(&mut self, now: Instant, queue: usize, _: Instant, fact: MessageFact) {
         self.messages.push((queue, ms(now), fact));
+    }
+
+    fn copy_read(&mut self, now: Instant, store: usize, behind: Option<Duration>) {
+        let behind = behind.map(|behind| behind.as_millis_f64());
+        self.copies.push((ms(now), store, behind));
     }
 
     fn queue_depth(&mut self, now: Instant, queue: usize, depth: u64) {

@@ -118,3 +118,30 @@ faults: [{{at: 20ms, for: 10ms, crash: {{instance: db-{instance}}}}}]
     slow.sort_by(|a, b| a.1.total_cmp(&b.1));
     assert_eq!(slow, [(0.0, 20.0, Unavailable), (0.0, 50.0, Conflict)]);
 }
+
+#[test]
+fn others_read_at_copies_which_lag_and_the_owner_reads_what_it_wrote() {
+    let log = run("
+services:
+  shop: {workers: 9, endpoints: {
+    put: [{write: s.t}, {read: s.t}],
+  }}
+  page: {workers: 9, instances: 1, endpoints: {
+    show: [{read: s.t}],
+    sure: [{read: s.t, fresh: true}],
+  }}
+stores: {s: {owner: shop, replicas: 2, lag: 10ms}}
+workloads:
+  writes: {target: shop.put, AT(100 104 300)}
+  reads: {target: page.show, AT(50 105 112 114 400)}
+  sure: {target: page.sure, AT(301)}
+");
+    let expected = [
+        (50.0, 0, None),
+        (105.0, 0, Some(5.0)),
+        (112.0, 0, Some(8.0)),
+        (114.0, 0, None),
+        (400.0, 0, None),
+    ];
+    assert_eq!(log.copies, expected);
+}

@@ -93,7 +93,7 @@ fn guard(steps: &mut [Step], bare: PolicyId) {
             Step::Compute(_)
             | Step::Wait(_)
             | Step::Fail(_)
-            | Step::Read(_)
+            | Step::Read { .. }
             | Step::Write { .. }
             | Step::Publish(_)
             | Step::Transaction(_) => {}

@@ -19,6 +19,10 @@ fn tables_are_numbered_as_they_are_named() {
           {choose: [{weight: 1, steps: [{write: stock.items, if_unchanged: true}]}]}]",
     ));
     let table = |store, table| Table { store, table };
+    let read = |table| Step::Read {
+        table,
+        fresh: false,
+    };
     let write = |table, if_unchanged| Step::Write {
         table,
         if_unchanged,
@@ -27,8 +31,8 @@ fn tables_are_numbered_as_they_are_named() {
     assert_eq!(
         model.services[1].endpoints[0].steps,
         [
-            Step::Read(table(1, 0)),
-            Step::Read(table(0, 0)),
+            read(table(1, 0)),
+            read(table(0, 0)),
             write(table(0, 1), false),
             Step::Choose(vec![(1.0, vec![write(table(0, 0), true)])]),
         ]
