@@ -15,7 +15,7 @@ pub use precision::{Precision, Width};
 pub use record::{Comparison, Difference, SettingRecord, Verdict};
 
 use crate::StudyError;
-use crate::metrics::{Metric, find_metric};
+use crate::metrics::{Metric, find_metric, is_of_workload};
 use crate::progress::Progress;
 use crate::run::{Options, chain};
 use crate::trial::{Trial, Trials};
@@ -254,7 +254,7 @@ fn usual(metrics: &[Metric]) -> Vec<usize> {
         ".throughput",
     ];
     let all = metrics.iter().enumerate();
-    all.filter(|(_, m)| !m.name.starts_with("services.") && !m.name.starts_with("calls."))
+    all.filter(|(_, m)| is_of_workload(&m.name))
         .filter(|(_, m)| USUAL.iter().any(|end| m.name.ends_with(end)))
         .map(|(at, _)| at)
         .collect()

@@ -49,7 +49,7 @@ pub use json::{
 };
 pub use load::Load;
 pub use loss::Loss;
-pub use metrics::{Better, Metric, Unit, find_metric};
+pub use metrics::{Better, Metric, Unit, find_metric, is_of_workload};
 pub use output::write_files;
 pub use progress::Progress;
 pub use replay::{Replay, replay};

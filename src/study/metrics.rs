@@ -390,6 +390,21 @@ pub fn find_metric(metrics: &[Metric], word: &str) -> Option<usize> {
     metrics.iter().position(|metric| metric.name == word)
 }
 
+/// Whether the metric of this name is a workload's; all others begin with what they are of.
+pub fn is_of_workload(name: &str) -> bool {
+    const OTHERS: [&str; 8] = [
+        "calls.",
+        "deployments.",
+        "discovery.",
+        "groups.",
+        "orders.",
+        "queues.",
+        "services.",
+        "transactions.",
+    ];
+    !OTHERS.iter().any(|of| name.starts_with(of))
+}
+
 /// The name of a metric that is meant by a word.
 pub(crate) fn plain_name(word: &str) -> String {
     let mut word = word.strip_prefix("workloads.").unwrap_or(word).to_owned();

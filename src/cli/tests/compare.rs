@@ -147,3 +147,46 @@ fn mistakes_are_told_before_anything_is_written() {
         assert!(!dir.path().join("output").exists(), "{args:?}");
     }
 }
+
+/// What is compared without being named is the workloads' own, whatever else a model has.
+#[test]
+fn transactions_are_compared_when_they_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = "
+run: {duration: 20s}
+services:
+  order:
+    workers: 8
+    endpoints: {create: [{transaction: {protocol: two_phase_commit, participants: [stock.reserve], prepare_timeout: 1s}}]}
+  stock: {workers: 8, endpoints: {reserve: [{compute: {exponential: {mean: 5ms}}}]}}
+workloads: {users: {target: order.create, arrivals: {poisson: {rate: 20/s}}}}
+";
+    fs::write(dir.path().join("t.yaml"), model).unwrap();
+    let of = |more: &[&str]| {
+        let usual = [
+            "t.yaml",
+            "--with",
+            "services.stock.workers=1",
+            "--format",
+            "json",
+        ];
+        let (json, _) = compare(dir.path(), &[&usual[..], more].concat(), 0);
+        let record: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let differences = record["differences"].as_array().unwrap().clone();
+        let names = differences
+            .iter()
+            .map(|d| d["metric"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of(&[]),
+        [
+            "users.availability",
+            "users.throughput",
+            "users.latency.p50",
+            "users.latency.p99"
+        ]
+    );
+    let named = "transactions.order.create.latency.p99";
+    assert_eq!(of(&["--metric", named]), [named]);
+}

@@ -202,3 +202,23 @@ fn wrong_shards_are_told() {
     );
     assert!(!dir.path().join("output").exists() && !dir.path().join("x").exists());
 }
+
+/// One shard of a study whose experiment was changed in between.
+#[test]
+fn shards_of_two_studies_are_not_merged() {
+    let dir = place();
+    let sweep = |shard, out| ["sweep", "e.yaml", "--shard", shard, "--out", out];
+    stormglass(dir.path(), &sweep("1/2", "a"), &[], &[0]);
+    fs::write(
+        dir.path().join("e.yaml"),
+        EXPERIMENT.replace("[1, 2]", "[1, 3]"),
+    )
+    .unwrap();
+    stormglass(dir.path(), &sweep("2/2", "b"), &[], &[0]);
+    let printed = stormglass(dir.path(), &["merge", "a", "b", "--out", "all"], &[], &[2]);
+    assert!(
+        printed.contains("the experiment file was another one"),
+        "{printed}"
+    );
+    assert!(!dir.path().join("all").exists());
+}

@@ -140,6 +140,8 @@ fn metrics_have_the_words_that_people_use() {
     assert_eq!(metric("w.failed.timeout", false), "failures by timeout");
     assert_eq!(metric("w.degraded", true), "degraded answers of w");
     assert_eq!(metric("calls.a->b.c.failed", true), "calls.a->b.c.failed");
+    let committed = "transactions.order.create.latency.p99";
+    assert_eq!(metric(committed, true), committed);
 }
 
 #[test]

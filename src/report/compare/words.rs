@@ -1,8 +1,8 @@
 //! A difference in words and in the units that people use for it. It judges nothing: the record
 //! does.
 
-use study::Unit;
 use study::compare::{Comparison, Difference, Verdict};
+use study::{Unit, is_of_workload};
 
 /// A difference as people write it: `0.31 ± 0.04` `points`.
 pub(crate) struct Amount {
@@ -86,7 +86,7 @@ fn decimals(half: f64, close: bool) -> usize {
 /// A metric in words: `availability`, `p99`, `p99 of admins` when there are several workloads, and
 /// its own name where there are no better words.
 pub(crate) fn metric(name: &str, several: bool) -> String {
-    if name.starts_with("services.") || name.starts_with("calls.") {
+    if !is_of_workload(name) {
         return name.to_owned();
     }
     const LATENCIES: [(&str, &str); 3] = [
@@ -120,7 +120,7 @@ pub(crate) fn metric(name: &str, several: bool) -> String {
 /// Whether the metrics are of more than one workload.
 pub(crate) fn several(record: &Comparison) -> bool {
     let mut workloads: Vec<&str> = (record.differences.iter())
-        .filter(|d| !d.metric.starts_with("services.") && !d.metric.starts_with("calls."))
+        .filter(|d| is_of_workload(&d.metric))
         .filter_map(|d| {
             let cut = [".latency.", ".failed."]
                 .iter()
