@@ -22,6 +22,8 @@ const FURTHEST_DOWN: f64 = 1024.0;
 pub(crate) struct Search {
     /// Rising.
     tried: Vec<(f64, Verdict)>,
+    /// How many of them were asked for here.
+    asked: usize,
     first: f64,
     /// As a share of the load.
     within: f64,
@@ -41,6 +43,7 @@ impl Search {
     pub(crate) fn new(first: f64, within: f64) -> Self {
         Self {
             tried: Vec::new(),
+            asked: 0,
             first: rounded(first),
             within,
         }
@@ -48,7 +51,7 @@ impl Search {
 
     /// The load to be tried next; `None` when nothing more is to be learnt.
     pub(crate) fn next(&self) -> Option<f64> {
-        if self.tried.len() >= MOST_LOADS {
+        if self.asked >= MOST_LOADS {
             return None;
         }
         let (Some((least, _)), Some((most, _))) = (self.tried.first(), self.tried.last()) else {
@@ -79,8 +82,14 @@ impl Search {
         (!narrow && gap.0 < next && next < gap.1).then_some(next)
     }
 
-    /// What was found at a load.
+    /// What was found at the load that was to be tried.
     pub(crate) fn tell(&mut self, load: f64, verdict: Verdict) {
+        self.asked += 1;
+        self.know(load, verdict);
+    }
+
+    /// What is known of a load anyway.
+    pub(crate) fn know(&mut self, load: f64, verdict: Verdict) {
         let at = self.tried.partition_point(|(other, _)| *other < load);
         self.tried.insert(at, (load, verdict));
     }
@@ -152,7 +161,7 @@ mod tests {
             (200.0, Verdict::Missed),
             (400.0, Verdict::Met),
         ] {
-            search.tell(load, verdict);
+            search.know(load, verdict);
         }
         assert!(search.is_torn());
         let Bracket { low, high } = search.bracket();
@@ -170,7 +179,7 @@ mod tests {
             prop_assert!(low <= capacity && capacity <= high, "{low} {high}");
             // As narrow as was asked for, or as narrow as the blur lets it be.
             prop_assert!(high - low <= 0.011 * capacity + 2.2 * blur * capacity, "{low} {high}");
-            prop_assert!(search.tried.len() < MOST_LOADS);
+            prop_assert!(search.asked < MOST_LOADS);
             prop_assert!(!search.is_torn());
         }
     }

@@ -244,7 +244,8 @@ impl Bench<'_> {
         let model = self.load.at(model, load);
         let trials = Trials::new(&model, self.options, self.progress)?;
         let most = self.plan.most.max(self.plan.replications);
-        let looks = 1 + f64::from(most / self.plan.replications).log2().ceil() as u32;
+        let doublings = f64::from(most) / f64::from(self.plan.replications);
+        let looks = 1 + doublings.log2().ceil() as u32;
         let error = (1.0 - CONFIDENCE) / (MOST_LOADS as f64 * f64::from(looks));
         let mut done: Vec<Trial> = Vec::new();
         let mut goal = self.plan.replications;

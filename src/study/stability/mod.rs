@@ -111,8 +111,7 @@ pub fn stability(
     let mut records = Vec::new();
     for ((setting, model), calm) in settings.iter().zip(&mut found) {
         let load = Load::of(model, plan.workload.as_deref())?;
-        let jobs: Vec<f64> = loads.clone();
-        bench.measure_calm(model, &load, &jobs, calm)?;
+        bench.measure_calm(model, &load, &loads, calm)?;
         let mut triggers = Vec::new();
         for length in &lengths {
             let triggered = lasting(model, *length);
@@ -131,7 +130,7 @@ pub fn stability(
         });
     }
     let begins = times(&lasting(first, lengths[0]))?.begins;
-    let warnings = warnings(settings, &records);
+    let warnings = about_time(settings, &lengths, &records)?;
     Ok(Stability {
         model: first.name.clone(),
         workload: load.name().to_owned(),
@@ -212,29 +211,36 @@ fn states(loads: &[f64], triggers: &[TriggerRecord]) -> Vec<State> {
     loads.iter().map(state).collect()
 }
 
-fn warnings(settings: &[(String, Model)], records: &[SettingRecord]) -> Vec<String> {
+/// Close to the boundary recovery takes ever longer: where the longest that was seen took half of the
+/// time there was, others may only have been cut off.
+fn about_time(
+    settings: &[(String, Model)],
+    lengths: &[Option<Duration>],
+    records: &[SettingRecord],
+) -> Result<Vec<String>, StudyError> {
     let mut warnings = Vec::new();
     for ((_, model), record) in settings.iter().zip(records) {
-        let of = match record.setting.as_str() {
-            "" => String::new(),
-            setting => format!("{setting}: "),
-        };
-        for trigger in &record.triggers {
-            // Close to the boundary recovery takes ever longer: where the longest that was seen is half
-            // of what there was time for, others may only have been cut off.
-            let time = model.run.duration.as_secs_f64();
+        for (length, trigger) in lengths.iter().zip(&record.triggers) {
+            let ends = times(&lasting(model, *length))?.ends;
+            let left = (Instant::ZERO + model.run.duration)
+                .since(ends)
+                .as_secs_f64();
             let cells = trigger.cells.iter().filter_map(|cell| cell.longest_s);
             let longest = cells.fold(0.0, f64::max);
-            if longest > (time - trigger.lasts_s) / 2.0 {
+            if longest > left / 2.0 {
+                let of = match record.setting.as_str() {
+                    "" => String::new(),
+                    setting => format!("{setting}: "),
+                };
                 warnings.push(format!(
-                    "{of}some recoveries took {longest:.0} s of a run of {time:.0} s: a longer run may \
-                     see more of them, and a higher hidden capacity"
+                    "{of}recovery took up to {longest:.0} s of the {left:.0} s after the trigger: a \
+                     longer run may see more of it, and a higher hidden capacity"
                 ));
                 break;
             }
         }
     }
-    warnings
+    Ok(warnings)
 }
 
 /// All that the runs of a study have in common.
@@ -362,7 +368,7 @@ impl Bench<'_> {
         let missing = loads.iter().filter(|l| overloaded(**l));
         cells.extend(missing.map(|load| nothing(*load)));
         for runs in &measured {
-            search.tell(runs.load, runs.verdict());
+            search.know(runs.load, runs.verdict());
             violations += runs.violations;
             cells.push(cell(runs, false));
         }
