@@ -55,10 +55,7 @@ fn the_page_and_the_files() {
         page.starts_with("Capacity of till for users\n  ✓ "),
         "{page}"
     );
-    assert!(
-        page.contains("users: availability ≥ 99 %"),
-        "{page}"
-    );
+    assert!(page.contains("users: availability ≥ 99 %"), "{page}");
     assert!(
         page.lines().all(|line| line.chars().count() <= 80),
         "{page}"
@@ -116,10 +113,7 @@ fn bad_input_says_what_is_allowed() {
             &["till.yaml", "--workload", "user"][..],
             "did you mean `users`?",
         ),
-        (
-            &["till.yaml", "--workload", "staff"],
-            "till.yaml:11:",
-        ),
+        (&["till.yaml", "--workload", "staff"], "till.yaml:11:"),
         (&["till.yaml", "--without", "node:c-1"], "`a-1`, `b-1`"),
         (&["till.yaml", "--without", "b-1"], "`zone:NAME`"),
         (&["till.yaml", "--within", "0%"], "no share above 0"),

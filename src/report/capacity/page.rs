@@ -87,6 +87,11 @@ fn answer(record: &Capacity, case: &Case, style: &Style, out: &mut String) {
         let text = format!("missed above it: {}", limits.join(", "));
         lines(&text, Ink::Plain, 4, style, out);
     }
+    if case.outcome == Outcome::Below && !case.without.is_empty() {
+        let text =
+            "callers go on sending to what is lost, unless `discovery` or ejection tells them";
+        lines(text, Ink::Faint, 4, style, out);
+    }
     if let Some(span) = case.left {
         let text = format!("{} of the load is left", shares(span));
         lines(&text, Ink::Plain, 4, style, out);

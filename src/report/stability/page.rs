@@ -173,8 +173,8 @@ fn method(record: &Stability, style: &Style, out: &mut String) {
     // Clopper and Pearson's bound where all of n were well: 1 - 0.05^(1/n).
     let missed = 1.0 - 0.05f64.powf(1.0 / f64::from(n.max(1)));
     let text = format!(
-        "where all {n} recovered, with 95 % confidence no more than {} of such triggers are not \
-         recovered from",
+        "where every replication recovered, with 95 % confidence no more than {} of such triggers \
+         are not recovered from",
         percent(missed)
     );
     lines(&text, Ink::Faint, 2, style, out);

@@ -224,7 +224,8 @@ impl Bench<'_> {
                     high: high / own,
                 }),
             left: None,
-            knee: knee(&loads),
+            // Where next to nothing is served, the curve has no knee that means anything.
+            knee: knee(&loads).filter(|_| outcome != Outcome::Below),
             loads,
         };
         Ok(Found {
