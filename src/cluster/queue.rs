@@ -193,7 +193,7 @@ impl World {
         let queues = &self.queues;
         let hosts = queues.hosted.iter().flat_map(|hosted| &hosted.brokers);
         let open = hosts.flat_map(|host| {
-            let places = host.machine.open().into_iter();
+            let places = host.machine.open();
             places.filter_map(|(place, _)| host.machine.message(place))
         });
         let letters = self.post.under_way().filter_map(|(_, mail)| match mail {

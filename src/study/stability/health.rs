@@ -45,10 +45,8 @@ impl Health {
         if !self.is_healthy(tail.map(|i| &all[i])) {
             return None;
         }
-        let after = (0..all.len()).filter(|i| start(i + 1) > from && start(i + 1) <= settled);
-        let bad = after
-            .filter(|i| !self.is_healthy(std::iter::once(&all[*i])))
-            .next_back();
+        let mut after = (0..all.len()).filter(|i| start(i + 1) > from && start(i + 1) <= settled);
+        let bad = after.rfind(|i| !self.is_healthy(std::iter::once(&all[*i])));
         Some(bad.map_or(Duration::ZERO, |i| start(i + 1).since(from)))
     }
 

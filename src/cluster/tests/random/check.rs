@@ -86,6 +86,13 @@ fn judge(world: &World, ledger: &Ledger, ended: &Ended) -> Result<(), String> {
             wrong.push(format!("edge {number} holds {held} calls, but {edge:?}"));
         }
     }
+    if let Some((placed, states)) = ledger
+        .orders
+        .map(|w| (ledger.edges[w].started, world.orders()))
+        && states.map(|states| states.iter().sum::<u64>()) != Some(placed)
+    {
+        wrong.push(format!("{placed} orders are {states:?}"));
+    }
     if wrong.is_empty() {
         return Ok(());
     }

@@ -109,6 +109,46 @@ impl Generator<'_> {
         self.workloads();
         self.faults();
         self.deployments();
+        self.copies();
+        self.orders();
+    }
+
+    /// Copies of stores, but not of those that have them by replication.
+    fn copies(&mut self) {
+        for service in 0..self.shape.services.len() {
+            if self.shape.replicated.contains(&service) || !self.choices.chance(2) {
+                continue;
+            }
+            let (replicas, lag) = (1 + self.choices.below(3), self.span());
+            let owner = format!("{{owner: s{service}}}");
+            let copied = format!("{{owner: s{service}, replicas: {replicas}, lag: {lag}}}");
+            self.text = self.text.replacen(&owner, &copied, 1);
+        }
+    }
+
+    /// The requests of the first workload, where anything is written.
+    fn orders(&mut self) {
+        let services = 0..self.shape.services.len();
+        let effects = services.map(|service| format!("st{service}.t"));
+        let is_written = |table: &String| self.text.contains(&format!("{{write: {table}"));
+        let effects: Vec<String> = effects.filter(is_written).collect();
+        if effects.is_empty() || !self.choices.chance(5) {
+            return;
+        }
+        for table in &effects {
+            if self.choices.chance(3) {
+                let (write, once) = (
+                    format!("{{write: {table}}}"),
+                    format!("{{write: {table}, once: true}}"),
+                );
+                self.text = self.text.replace(&write, &once);
+            }
+        }
+        line!(
+            self,
+            "orders: {{workload: w0, effects: [{}]}}",
+            effects.join(", ")
+        );
     }
 
     /// One for each service, which owns it.

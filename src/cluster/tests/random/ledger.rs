@@ -18,6 +18,8 @@ pub(crate) struct Ledger {
     transactions: BTreeMap<(usize, Instant), Transactions>,
     /// A fault may crash something.
     crashes: bool,
+    /// Whose requests are orders.
+    pub(crate) orders: Option<usize>,
     /// What was impossible.
     pub(crate) wrong: Vec<String>,
 }
@@ -127,6 +129,7 @@ impl Ledger {
                         FaultKind::Crash { .. } | FaultKind::CrashLeader { .. }
                     )
                 }),
+            orders: model.orders.as_ref().map(|orders| orders.workload),
             wrong: Vec::new(),
         }
     }
