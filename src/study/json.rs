@@ -179,7 +179,8 @@ workloads:
         if let Some(branches) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
             let is_it = |branch: &&Value| {
                 let words = branch["enum"].as_array();
-                branch["const"] == *value
+                branch.get("const") == Some(value)
+                    || (value.is_null() && branch["type"] == "null")
                     || words.is_some_and(|words| words.contains(value))
                     || (value.is_object() && branch["$ref"].is_string())
             };

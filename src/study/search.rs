@@ -171,7 +171,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_capacity_is_between(
-            capacity in 1.0..1000.0f64, first in 1.0..1000.0f64, blur in 0.0..0.05f64,
+            capacity in 10.0..1000.0f64, first in 10.0..1000.0f64, blur in 0.0..0.05f64,
         ) {
             let search = search(capacity, blur, first, 0.01);
             let Bracket { low, high } = search.bracket();

@@ -10,7 +10,7 @@ use study::capacity::{Capacity, Case, Goal, LoadRecord, Outcome, Span, Verdict};
 use study::record::Estimate;
 
 /// Loads beyond this many times the capacity are in the files.
-const SHOWN: f64 = 1.25;
+const FARTHEST: f64 = 1.25;
 /// So many warnings are read.
 const MOST_WARNINGS: usize = 5;
 
@@ -116,18 +116,71 @@ fn answer(record: &Capacity, case: &Case, style: &Style, out: &mut String) {
 }
 
 fn curve(record: &Capacity, case: &Case, style: &Style, out: &mut String) {
-    let mut table = Table::new(&["load", "p50", "p99", "available", "objectives", "runs"]);
-    let far = case.capacity.map_or(f64::INFINITY, |load| load * SHOWN);
+    let columns: [&[Shown]; 3] = [
+        &[
+            Shown::P50,
+            Shown::P99,
+            Shown::Available,
+            Shown::Verdict,
+            Shown::Runs,
+        ],
+        &[Shown::P99, Shown::Available, Shown::Verdict],
+        &[Shown::P99, Shown::Verdict],
+    ];
+    // The widest that fits; all of it is in the files.
+    let tables = columns
+        .into_iter()
+        .map(|columns| table(record, case, columns));
+    let fits = |table: &Table| table.least_width(style) <= style.columns();
+    if let Some(table) = tables.reduce(|best, next| if fits(&best) { best } else { next }) {
+        table.render(style, out);
+    }
+}
+
+/// A column beside the loads.
+#[derive(Clone, Copy)]
+enum Shown {
+    P50,
+    P99,
+    Available,
+    Verdict,
+    Runs,
+}
+
+impl Shown {
+    const fn head(self) -> &'static str {
+        match self {
+            Self::P50 => "p50",
+            Self::P99 => "p99",
+            Self::Available => "available",
+            Self::Verdict => "objectives",
+            Self::Runs => "runs",
+        }
+    }
+
+    fn cell(self, one: &LoadRecord) -> (String, Ink) {
+        match self {
+            Self::P50 => (amount(one.latency_ms.p50), Ink::Plain),
+            Self::P99 => (amount(one.latency_ms.p99), Ink::Plain),
+            Self::Available => (share(one.availability), Ink::Plain),
+            Self::Verdict => {
+                let (word, ink) = verdict(one);
+                (word.to_owned(), ink)
+            }
+            Self::Runs => (one.replications.to_string(), Ink::Faint),
+        }
+    }
+}
+
+fn table(record: &Capacity, case: &Case, columns: &[Shown]) -> Table {
+    let heads = columns.iter().map(|column| column.head());
+    let heads: Vec<&str> = std::iter::once("load").chain(heads).collect();
+    let mut table = Table::new(&heads);
+    let far = case.capacity.map_or(f64::INFINITY, |load| load * FARTHEST);
     for one in case.loads.iter().filter(|one| one.load <= far) {
-        let (word, ink) = verdict(one);
-        table.row(vec![
-            (load(one.load), Ink::Plain),
-            (amount(one.latency_ms.p50), Ink::Plain),
-            (amount(one.latency_ms.p99), Ink::Plain),
-            (share(one.availability), Ink::Plain),
-            (word.to_owned(), ink),
-            (one.replications.to_string(), Ink::Faint),
-        ]);
+        let cells = columns.iter().map(|column| column.cell(one));
+        let first = std::iter::once((load(one.load), Ink::Plain));
+        table.row(first.chain(cells).collect());
         let missed: Vec<String> = (record.objectives.iter().zip(&one.objectives))
             .filter(|(goal, _)| goal.workload != record.workload)
             .filter(|(_, found)| found.verdict == Verdict::Missed)
@@ -139,7 +192,7 @@ fn curve(record: &Capacity, case: &Case, style: &Style, out: &mut String) {
             table.note(note);
         }
     }
-    table.render(style, out);
+    table
 }
 
 fn verdict(one: &LoadRecord) -> (&'static str, Ink) {
