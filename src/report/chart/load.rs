@@ -15,7 +15,7 @@ use plotters::style::RGBColor;
 use study::capacity::{Capacity, Case, LoadRecord};
 use study::record::Estimate;
 
-/// Loads beyond this many times the highest capacity are left out: the curve would be all tail.
+/// Loads beyond this many times the capacity are left out.
 const SHOWN: f64 = 1.25;
 /// A log axis when the largest value is this many times the smallest.
 const WIDE: f64 = 30.0;
@@ -111,7 +111,8 @@ fn line(
     width: f64,
     of: impl Fn(&LoadRecord) -> Estimate,
 ) -> Line {
-    let far = farthest(record);
+    // Beyond its own capacity a curve is all tail, and crosses what is said of the others.
+    let far = case.capacity.map_or(farthest(record), |load| load * SHOWN);
     let point = |one: &LoadRecord| {
         let value = of(one);
         let mean = value.mean?;
