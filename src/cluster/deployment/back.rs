@@ -46,7 +46,10 @@ impl World {
             }
             Task::Replay(place) => {
                 let change = &self.deployments.list[number as usize];
-                let (queue, from) = (change.replay[place as usize], change.begun);
+                let (queue, from) = (
+                    change.replay[place as usize],
+                    change.checkpoints[place as usize],
+                );
                 self.replay_queue(now, obs, queue, from);
                 self.resume_queue(now, obs, queue);
                 self.step_is_done(now, obs, number, true);

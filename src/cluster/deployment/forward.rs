@@ -80,8 +80,11 @@ impl World {
     }
 
     fn begin_change<O: Observer>(&mut self, now: Instant, obs: &mut O, number: u32, before: u32) {
+        let queues = self.deployments.list[number as usize].replay.iter();
+        let checkpoints = queues.map(|&queue| self.checkpoint(now, queue)).collect();
         let change = &mut self.deployments.list[number as usize];
         (change.phase, change.begun, change.before) = (Phase::Out, now, before);
+        change.checkpoints = checkpoints;
         let signals = change.signals.iter();
         change.watches = signals.map(|&signal| Watch::new(now, signal)).collect();
         self.settle_log(now);

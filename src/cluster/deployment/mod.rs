@@ -87,6 +87,8 @@ struct Change {
     harmless: bool,
     phase: Phase,
     begun: Instant,
+    /// By queue to be replayed: from when on.
+    checkpoints: Vec<Instant>,
     /// The version, or the configuration, that it replaces.
     before: u32,
     /// Counts what alarms may be stale for.
@@ -268,6 +270,7 @@ impl Change {
             harmless,
             phase: Phase::Ahead,
             begun: Instant::ZERO,
+            checkpoints: Vec::new(),
             before: 0,
             round: 0,
             roll: None,

@@ -24,6 +24,13 @@ impl World {
         self.ask_brokers(now, obs, queue, |machine, out| machine.resume(now, out));
     }
 
+    /// From when on a queue must be replayed for nothing to be missed that is not done now.
+    pub(crate) fn checkpoint(&self, now: Instant, queue: u32) -> Instant {
+        let brokers = &self.queues.hosted[queue as usize].brokers;
+        let open = brokers.iter().filter_map(|host| host.machine.oldest_open());
+        open.min().map_or(now, |oldest| oldest.min(now))
+    }
+
     /// Every group of a queue goes back to the first message that was published at or after `from`. Of
     /// messages that are over, the logs hold those of queues that a rollback of the model replays.
     pub(crate) fn replay_queue<O: Observer>(

@@ -576,4 +576,14 @@ impl Broker {
         let partition = &self.partitions[self.index(place.partition)?];
         partition.log.get(place.offset).map(|entry| entry.message)
     }
+
+    /// When the oldest message was appended that is not over for every group: where a replay must begin
+    /// that is to miss nothing that is still to be done now.
+    pub fn oldest_open(&self) -> Option<Instant> {
+        let first = self.open().filter_map(|(place, _)| {
+            let partition = &self.partitions[self.index(place.partition)?];
+            partition.log.get(place.offset).map(|entry| entry.published)
+        });
+        first.min()
+    }
 }

@@ -181,3 +181,24 @@ workloads: {{w: {{target: order.create, AT(0 10 20)}}}}
         assert_eq!(shop("100%"), [(OrderState::Compensated, 3)], "{protocol}");
     }
 }
+
+#[test]
+fn a_replay_brings_back_what_was_under_way_when_the_change_began() {
+    // The first message is published before the change, and handled after it began: its write is undone.
+    let later: Vec<String> = (0..20).map(|n| (1500 + n * 50).to_string()).collect();
+    let log = run(&format!(
+        "
+services:
+  order: {{workers: 9, endpoints: {{create: [{{publish: jobs}}]}}}}
+  ship: {{workers: 9, endpoints: {{send: [{{compute: 100ms}}, {{write: ship.sent}}]}}}}
+stores: {{ship: {{owner: ship}}}}
+queues: {{jobs: {{consumer: ship.send, redelivery: {{initial: 100ms, max: 100ms}}}}}}
+orders: {{workload: w, effects: [ship.sent]}}
+workloads: {{w: {{target: order.create, AT(950 {})}}}}
+deployments: [{{service: ship, at: 1s, change: {{errors: 1, corrupt: 1}}, rollback: {{mode: automatic,
+  detect: {{error_rate: 50%, over: 1s, minimum: 5}}, replay: [jobs], restore: [ship], restore_time: 1s}}}}]
+",
+        later.join(" ")
+    ));
+    assert_eq!(states(&log), [(Confirmed, 21)]);
+}
