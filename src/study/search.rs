@@ -16,6 +16,8 @@ const STRIDE: f64 = 2.0;
 /// How far from the first load a capacity is looked for. Upwards each step costs as much as all before.
 const FURTHEST_UP: f64 = 128.0;
 const FURTHEST_DOWN: f64 = 1024.0;
+/// Loads are rounded on the way there.
+const SLACK: f64 = 1.01;
 
 /// The loads that were tried, and what was found there.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -60,11 +62,11 @@ impl Search {
         let Bracket { low, high } = self.bracket();
         let Some(low) = low else {
             let next = rounded(least / STRIDE);
-            return (next * FURTHEST_DOWN >= self.first).then_some(next);
+            return (next * FURTHEST_DOWN * SLACK >= self.first).then_some(next);
         };
         let Some(high) = high else {
             let next = rounded(most * STRIDE);
-            return (next <= self.first * FURTHEST_UP).then_some(next);
+            return (next <= self.first * FURTHEST_UP * SLACK).then_some(next);
         };
         if high - low <= self.within * low {
             return None;
