@@ -342,7 +342,8 @@ fn facts(record: &RunRecord, style: &Style, out: &mut String) {
 fn sure(record: &RunRecord, metric: &str, over_replications: &Estimate) -> Estimate {
     let within = record.within_run.as_ref();
     match within.and_then(|within| within.metrics.get(metric)) {
-        Some(figure) if figure.reliable => Estimate {
+        // Without any spread nothing was seen to vary, which is no proof that nothing does.
+        Some(figure) if figure.reliable && figure.low < figure.high => Estimate {
             mean: over_replications.mean,
             low: Some(figure.low),
             high: Some(figure.high),

@@ -1,7 +1,7 @@
 use super::{files, page};
 use crate::Style;
 use crate::fixture::{checkout, crowded, empty};
-use study::record::Violation;
+use study::record::{Violation, WithinEstimate, WithinRunRecord};
 use unicode_width::UnicodeWidthStr;
 
 #[test]
@@ -140,4 +140,38 @@ fn files_are_named_once() {
         text,
         "\nFiles\n  output/checkout\n    summary.csv latency.{svg,png}\n"
     );
+}
+
+#[test]
+fn the_interval_within_one_run_is_shown_where_it_is_reliable() {
+    let mut record = checkout();
+    record.replications = 1;
+    let w = record.workloads.get_mut("shoppers").unwrap();
+    for estimate in [&mut w.latency_ms.mean, &mut w.latency_ms.p99] {
+        (estimate.mean, estimate.low, estimate.high) = (Some(200.0), None, None);
+    }
+    let within = |reliable| WithinEstimate {
+        value: 200.0,
+        low: 186.0,
+        high: 214.0,
+        reliable,
+    };
+    let [mean, p99] = ["mean", "p99"].map(|what| format!("shoppers.latency.{what}"));
+    record.within_run = Some(WithinRunRecord {
+        method: "batch_means",
+        batches: 22,
+        batch_s: 25.0,
+        metrics: [(mean, within(true)), (p99, within(false))].into(),
+    });
+    let style = Style {
+        width: 120,
+        ..Style::default()
+    };
+    let text = page(&record, &style);
+    assert_eq!(text.matches("200 ms ±7%").count(), 1, "{text}");
+    assert!(
+        text.contains("by the means of 22 batches of 25 s"),
+        "{text}"
+    );
+    assert!(text.contains("missed (one replication)\n"), "{text}");
 }
