@@ -212,7 +212,8 @@ fn the_manifest_has_a_command_for_each_row() {
         assert_eq!(result["fingerprint"], cell["fingerprint"], "{run}");
         assert_eq!(result["events"], cell["events"], "{run}");
         let mut count = 0;
-        for row in rows.iter().filter(|row| row[0] == cell["cell"].to_string()) {
+        let number = cell["cell"].to_string();
+        for row in rows.iter().filter(|row| row[0] == *number) {
             let again = &result["metrics"][&row[3]];
             for (part, shown) in ["mean", "low", "high"].into_iter().zip(&row[6..9]) {
                 let shown: Option<f64> = (!shown.is_empty()).then(|| shown.parse().unwrap());

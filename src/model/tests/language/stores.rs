@@ -1,7 +1,7 @@
 //! Stores, the steps that read and write them, optional calls, and the keys of workloads.
 
 use crate::{around_source, around_steps, complaint, model, ms};
-use stormglass_model::{Distribution, Keys, Step, Store, Table};
+use stormglass_model::{Distribution, Keys, Snapshot, Step, Store, Table};
 
 /// A model with the stores `stock` of `s` and `ledger` of `t`, around an endpoint of `s`.
 fn around(steps: &str) -> String {
@@ -43,7 +43,10 @@ fn tables_are_numbered_as_they_are_named() {
         tables: tables.iter().map(|table| (*table).to_owned()).collect(),
         replicas: 0,
         lag: Distribution::Constant(ms(0)),
-        snapshot: None,
+        snapshot: Snapshot {
+            every: clock::Duration::MAX,
+            apply: clock::Duration::ZERO,
+        },
     };
     assert_eq!(
         model.stores,

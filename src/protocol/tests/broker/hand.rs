@@ -150,11 +150,10 @@ fn numbers_below_the_floor_are_forgotten_and_refused() {
         if out.contains(&Action::Force) {
             broker.forced(at(0), &mut out);
         }
-        let told = out.iter().find_map(|action| match action {
+        out.iter().find_map(|action| match action {
             Action::Accepted { place, .. } => Some(place.map(|place| place.offset)),
             _ => None,
-        });
-        told
+        })
     };
     assert_eq!(send(&mut broker, 10, 0, 0), Some(Some(0)));
     assert_eq!(send(&mut broker, 10, 0, 0), Some(None));
