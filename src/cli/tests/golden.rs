@@ -15,16 +15,19 @@ use study::{Options, Progress};
 
 /// How much of a model is run: the storm that it was made for is in it, and less than 100 000
 /// requests.
-const DURATIONS: [(&str, &str); 10] = [
+const DURATIONS: [(&str, &str); 13] = [
     ("checkout", "330s"),
+    ("discovery_lease_vs_gossip", "27m"),
     ("failover_paxos", "145s"),
     ("failover_raft", "145s"),
     ("mm1", "61s"),
     ("online_boutique", "30m"),
+    ("saga", "195s"),
     ("social_network", "85s"),
     ("sock_shop", "140s"),
     ("three_tier", "9s"),
     ("train_ticket", "8m"),
+    ("two_phase_commit", "255s"),
     ("which_breaker", "190s"),
 ];
 

@@ -190,6 +190,11 @@ impl Coordinator {
 
     fn on_vote(&mut self, now: Instant, from: Site, txn: Txn, vote: Vote, out: &mut Vec<Action>) {
         let Some(State::Voting { votes, .. }) = self.txns.get_mut(&txn) else {
+            // Whoever says yes to what has been aborted is in doubt: the abort has overtaken its
+            // *Prepare*, or was lost. It need not wait until it asks.
+            if vote == Vote::Yes {
+                self.on_inquiry(from, txn, out);
+            }
             return;
         };
         let Some((_, slot)) = votes.iter_mut().find(|(site, _)| *site == from) else {

@@ -24,8 +24,8 @@
 //!
 //! * **Presumed abort** (Mohan, Lindsay, Obermarck: *Transaction Management in the R\* Distributed
 //!   Database Management System*, ACM TODS 11(4), 1986, section 3): about a transaction that it
-//!   does not know the coordinator says *abort*. An abort is therefore never forced, acknowledged
-//!   or ended. The coordinator forces one record, at commit; each participant that voted yes
+//!   does not know the coordinator says *abort*, to whoever asks or votes yes. An abort is
+//!   therefore never forced, acknowledged or ended. The coordinator forces one record, at commit; each participant that voted yes
 //!   forces two; one that only read writes none.
 //! * **Timeouts and cooperative termination** (Bernstein, Hadzilacos, Goodman: *Concurrency Control
 //!   and Recovery in Database Systems*, 1987, section 7.4): a coordinator that misses a vote aborts;

@@ -174,7 +174,9 @@ fn late_votes_abort() {
     assert!(out.contains(&Action::Send(A, decision(Outcome::Abort))));
     assert!(out.contains(&Action::Send(B, decision(Outcome::Abort))));
     assert!(!out.iter().any(|a| matches!(a, Action::Force(..))));
-    assert_eq!(hears(&mut c, B, vote(Vote::Yes)), [], "too late");
+    let wanted = [Action::Send(B, decision(Outcome::Abort))];
+    assert_eq!(hears(&mut c, B, vote(Vote::Yes)), wanted, "too late");
+    assert_eq!(hears(&mut c, B, vote(Vote::No)), []);
 }
 
 #[test]
