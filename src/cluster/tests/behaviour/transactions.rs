@@ -116,7 +116,16 @@ fn who_is_too_slow_is_not_waited_for() {
     // The time is up at 5. `money` has voted then, and knows at 6; `stock` gives up by itself at 6.
     assert_eq!(ended(&log), [(5.0, false)]);
     assert_eq!(in_doubt(&log), [(6.0, 1.0)]);
-    assert_eq!(messages(&log), [1.0, 1.0, 5.0, 5.0, 5.0, 6.0]);
+    // The vote of `money` comes at 6 to a coordinator that has decided, and is answered.
+    assert_eq!(messages(&log), [1.0, 1.0, 5.0, 5.0, 5.0, 6.0, 6.0]);
+}
+
+#[test]
+fn who_votes_for_what_is_aborted_need_not_ask() {
+    // As above, but `money` is not told at 5.
+    let keys = format!("{BOTH}, prepare_timeout: 4ms");
+    let lost = "faults: [{at: 4500us, for: 1ms, loss: {from: order, to: money, ratio: 100%}}]";
+    assert_eq!(in_doubt(&shop(&keys, "0", lost)), [(7.0, 2.0)]);
 }
 
 #[test]
