@@ -173,11 +173,11 @@ fn the_decision_waits_for_the_slowest_of_n() {
 /// nothing.
 ///
 /// After a crash at `x` in the window and a repair that takes `D`, exponential with a rate `r = 1/5 s`, the
-/// participant learns that it has aborted when the next of its questions is there. They set out every
-/// `q = 50 ms` and are there at `w + q`, `w + 2q`, …, of which the first not before `x + D` counts:
-/// in the mean at `w + q + q Σ exp(-r (w + k q - x))` over `k >= 1`. Less `x`, that is the time from
-/// the crash on: `1/r`, and what remains until the next question arrives. A second crash before that
-/// is rare, `f q / 2`.
+/// participant learns that it has aborted when its vote finds the coordinator up, or the next of its
+/// questions does. They set out every `q = 50 ms`, so that something is there at `w`, `w + q`, `w + 2q`,
+/// …, of which the first not before `x + D` counts: in the mean at `w + q Σ exp(-r (w + k q - x))` over
+/// `k >= 0`. Less `x`, that is the time from the crash on: `1/r`, and what remains until the next
+/// question arrives. A second crash before that is rare, `f q / 2`.
 #[test]
 fn who_is_in_doubt_is_blocked_by_a_crash() {
     let truth = find("2pc-blocking", |_| true);
@@ -194,11 +194,12 @@ fn who_is_in_doubt_is_blocked_by_a_crash() {
                 continue;
             };
             all += 1;
-            if doubt > window {
-                let voted = *now - doubt;
-                let next = heard.crashes.partition_point(|crash| *crash < voted);
+            let voted = *now - doubt;
+            let next = heard.crashes.partition_point(|crash| *crash < voted);
+            let crash = heard.crashes.get(next);
+            if let Some(crash) = crash.filter(|crash| crash.since(voted) < window) {
                 blocked += 1;
-                time += now.since(heard.crashes[next]).as_secs_f64();
+                time += now.since(*crash).as_secs_f64();
             } else {
                 assert_eq!(doubt, window);
             }
@@ -212,8 +213,8 @@ fn who_is_in_doubt_is_blocked_by_a_crash() {
     // is f w / share where r = f.
     let mean_x = 1.0 / f - w * (1.0 - share) / share;
     let mean_exp = f * w / share;
-    let later = q * (-r * (w + q)).exp() / (1.0 - (-r * q).exp());
-    let blocked = w + q + later * mean_exp - mean_x;
+    let later = q * (-r * w).exp() / (1.0 - (-r * q).exp());
+    let blocked = w + later * mean_exp - mean_x;
     let remaining = blocked - 1.0 / r;
     assert!(remaining > 0.0 && remaining < 0.2, "{remaining}");
 
