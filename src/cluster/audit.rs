@@ -422,6 +422,10 @@ impl Counts {
                 "requests just come in, or do not",
             ),
             (
+                !instance.meter_is_right(),
+                "its autoscaler sees another load",
+            ),
+            (
                 instance.pauses == 0 && !instance.frozen.is_empty(),
                 "work is frozen without a pause",
             ),

@@ -329,6 +329,7 @@ impl World {
         }
         let service = &mut self.services[instance.service as usize];
         service.queued -= core::mem::take(&mut instance.waiting);
+        instance.load_changed(now);
         obs.queue_length(now, instance.service as usize, service.queued);
         for id in queued {
             if self.strands[id].doing == Doing::Dead {

@@ -64,6 +64,7 @@ impl Instance {
         if let Some(guard) = &mut self.guard {
             guard.queue_changed(now, self.waiting, waited);
         }
+        self.load_changed(now);
     }
 }
 

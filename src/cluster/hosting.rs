@@ -37,6 +37,7 @@ impl World {
         self.discovery_up(now, obs, id);
         self.queues_up(now, obs, id);
         self.deployments_up(now, obs, id);
+        self.scaling_up(now, id);
     }
 
     /// A checker has found a rule of a protocol broken.

@@ -26,6 +26,7 @@ impl World {
         let service = &mut self.services[instance.service as usize];
         if instance.busy < instance.workers {
             instance.busy += 1;
+            instance.load_changed(now);
             instance.queue.passed(now);
             if instance.shared.is_none() {
                 service.busy += 1;
@@ -157,6 +158,7 @@ impl World {
         }
         let instance = &mut self.instances[id as usize];
         instance.busy -= 1;
+        instance.load_changed(now);
         if instance.shared.is_none() {
             let service = &mut self.services[instance.service as usize];
             service.busy -= 1;
@@ -176,6 +178,7 @@ impl World {
             };
             let instance = &mut self.instances[id as usize];
             instance.busy += 1;
+            instance.load_changed(now);
             if instance.shared.is_none() {
                 let service = &mut self.services[instance.service as usize];
                 service.busy += 1;
@@ -330,6 +333,7 @@ impl World {
         };
         let service = &mut self.services[instance.service as usize];
         service.busy = service.busy + shared.busy() - before;
+        instance.load_changed(now);
         obs.busy_workers(now, instance.service as usize, service.busy);
     }
 

@@ -36,6 +36,7 @@ mod program;
 mod queue;
 mod run;
 mod sampler;
+mod scaling;
 mod shared;
 mod slab;
 mod source;

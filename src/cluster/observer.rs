@@ -77,6 +77,9 @@ pub trait Observer {
     /// Something happened to a change: the deployments of the model in their order, then the pushes of
     /// configuration that have a rollback.
     fn deployment(&mut self, now: Instant, change: usize, fact: DeploymentFact) {}
+    /// An autoscaler has changed how many instances a service has: those that start count, those that
+    /// serve what they have and stop do not.
+    fn scaled(&mut self, now: Instant, service: usize, before: u32, after: u32) {}
     /// A fault of the model (by its index) began or was over.
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {}
 }

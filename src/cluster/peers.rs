@@ -61,7 +61,7 @@ impl Choice {
             balancer: with_every_key(&service.balancer),
             hashed: hashed(&service.balancer),
             // Where there is one instance, nobody could take its place.
-            ejection: service.outlier_ejection.filter(|_| service.instances > 1),
+            ejection: (service.outlier_ejection).filter(|_| service.most_instances() > 1),
         });
         services.collect()
     }

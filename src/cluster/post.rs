@@ -12,6 +12,7 @@ use crate::group;
 use crate::observer::Observer;
 use crate::place::Location;
 use crate::queue;
+use crate::scaling;
 use crate::slab::Slab;
 use crate::transaction;
 use crate::world::World;
@@ -47,6 +48,7 @@ pub(crate) enum Alarm {
     Config(config::Alarm),
     Deployment(deployment::Alarm),
     Queue(queue::Alarm),
+    Scaling(scaling::Alarm),
 }
 
 /// An alarm that was set. Whoever wants it to ring keeps it; see [`World::silence`].
@@ -220,6 +222,7 @@ impl World {
             Alarm::Config(alarm) => self.config_alarm(now, obs, whose, alarm),
             Alarm::Deployment(alarm) => self.deployment_alarm(now, obs, alarm),
             Alarm::Queue(alarm) => self.queue_alarm(now, obs, whose, alarm),
+            Alarm::Scaling(alarm) => self.scaling_alarm(now, obs, alarm),
         }
     }
 

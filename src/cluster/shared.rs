@@ -73,6 +73,11 @@ impl Shared {
         }
     }
 
+    /// How many cores there are.
+    pub(crate) fn cores(&self) -> f64 {
+        self.cores
+    }
+
     /// How many cores are at work.
     pub(crate) fn busy(&self) -> u32 {
         (self.jobs.len() as f64).min(self.cores) as u32

@@ -3,6 +3,7 @@
 
 use crate::guard::Guard;
 use crate::place::Location;
+use crate::scaling::Meter;
 use crate::shared::Shared;
 use crate::slab::NONE;
 use clock::{Duration, Instant};
@@ -282,6 +283,8 @@ pub(crate) struct Instance {
     pub(crate) edition: u32,
     /// Where it does not let everything in and do everything.
     pub(crate) guard: Option<Box<Guard>>,
+    /// Where an autoscaler looks at it.
+    pub(crate) meter: Option<Box<Meter>>,
     /// It is up, not paused, and nobody is at the door: see [`Self::settle`].
     pub(crate) open: bool,
 }

@@ -21,6 +21,7 @@ use crate::post::Post;
 use crate::program::Program;
 use crate::queue::Queues;
 use crate::sampler;
+use crate::scaling::{Meter, Scaling};
 use crate::shared::Shared;
 use crate::slab::{NONE, Slab};
 use crate::state::{Call, Channel, Course, Edge, Fork, Instance, ServiceState, Site, Strand};
@@ -92,6 +93,7 @@ pub struct World {
     pub(crate) caches: Caches,
     pub(crate) editions: Editions,
     pub(crate) deployments: Deployments,
+    pub(crate) scaling: Scaling,
     pub(crate) centre: Option<Box<Centre>>,
     /// What guarded instances keep with requests.
     pub(crate) held: HeldRequests,
@@ -187,6 +189,7 @@ impl World {
             caches: Caches::new(&program.caches, model),
             editions,
             deployments,
+            scaling: Scaling::new(model),
             centre,
             orders: Orders::new(model, &program),
             copies: Copies::new(model, seed, replication),
@@ -222,6 +225,7 @@ impl World {
         world.down = world.instances.iter().filter(|i| !i.is_up()).count() as u32;
         world.start_protocols();
         world.start_deployments(model);
+        world.start_scaling();
         world.schedule_faults();
         world.open_workloads();
         world
@@ -493,6 +497,7 @@ fn services(model: &Model) -> Vec<ServiceState> {
         instances: model.slots(number),
         startup: sampler::lower(&service.startup),
         is_discovered: service.discovery != Discovery::Static
+            || service.autoscale.is_some()
             || model.deployments.iter().any(|d| d.service == number),
         queued: 0,
         busy: 0,
@@ -500,28 +505,47 @@ fn services(model: &Model) -> Vec<ServiceState> {
     services.collect()
 }
 
-/// Every instance at its place: over zones first, then over the nodes of a zone, in order, and on
-/// from where the service before stopped.
+/// By service: the zone and the node of every instance. Over zones first, then over the nodes of a zone,
+/// in order, and on from where the service before stopped. Those that an autoscaler may add come after
+/// all others, so that no other is moved by them.
+fn places(model: &Model) -> Vec<Vec<(usize, u32)>> {
+    let zones = model.zones.len();
+    // The next node of each zone; a zone without a number of nodes has one for each instance.
+    let mut nodes = vec![0; zones];
+    let mut place = |zone: usize| {
+        let node = nodes[zone];
+        nodes[zone] = match model.zones[zone].nodes {
+            Some(count) => (node + 1) % count,
+            None => node + 1,
+        };
+        (zone, node)
+    };
+    let mut next = 0;
+    let mut places: Vec<Vec<_>> = Vec::new();
+    for service in &model.services {
+        let own = (0..service.instances as usize).map(|local| place((next + local) % zones));
+        places.push(own.collect());
+        next += service.instances as usize;
+    }
+    let mut next = 0;
+    for (service, places) in model.services.iter().zip(&mut places) {
+        next += service.instances as usize;
+        let more = (service.most_instances() - service.instances) as usize;
+        places.extend((0..more).map(|local| place((next + local) % zones)));
+    }
+    places
+}
+
+/// Every instance at its place.
 fn instances(model: &Model, groups: &Groups) -> Vec<Instance> {
     let mut instances = Vec::new();
-    // The next node of each zone; a zone without a number of nodes has one for each instance.
-    let mut nodes = vec![0; model.zones.len()];
-    let mut next_zone = 0;
+    let places = places(model);
     for (number, service) in model.services.iter().enumerate() {
-        let mut places = Vec::new();
         for local in 0..model.slots(number) {
-            // One that may replace another stands beside it, so that no other is moved by that.
             let stands_by = local >= service.instances;
-            if !stands_by {
-                let zone = next_zone;
-                next_zone = (next_zone + 1) % model.zones.len();
-                places.push((zone, nodes[zone]));
-                nodes[zone] = match model.zones[zone].nodes {
-                    Some(count) => (nodes[zone] + 1) % count,
-                    None => nodes[zone] + 1,
-                };
-            }
-            let (zone, node) = places[(local % service.instances) as usize];
+            let places = &places[number];
+            // One that may replace another stands beside it.
+            let (zone, node) = places[local as usize % places.len()];
             let id = instances.len() as u32;
             let service_id = number as u32;
             let location = Location::Instance {
@@ -560,6 +584,7 @@ fn instances(model: &Model, groups: &Groups) -> Vec<Instance> {
                 errors: 0.0,
                 edition: NONE,
                 guard: Guard::new(service),
+                meter: service.autoscale.map(|a| Box::new(Meter::new(a.metric))),
                 open: false,
             });
             instances[id as usize].settle();

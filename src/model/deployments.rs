@@ -211,6 +211,14 @@ pub(crate) fn resolve(
             )
             .help("deploy it with `rolling`, `canary` or `all_at_once`");
         }
+        if matches!(shape.strategy.value, StrategyShape::BlueGreen) && names.is_autoscaled(service)
+        {
+            cx.problem(
+                shape.strategy.span,
+                "how many instances stand beside those of an autoscaled service is not known",
+            )
+            .help("deploy it with `rolling`, `canary` or `all_at_once`");
+        }
         versions.push(Version {
             service,
             slow: change.slow.map_or(1.0, |slow| slow.0),

@@ -38,6 +38,8 @@ pub(crate) struct ServiceNames {
     pub(crate) known: Option<(u32, Vec<String>)>,
     /// Whether it is replicated, as far as it could be read.
     pub(crate) replicated: bool,
+    /// Whether it is autoscaled, likewise.
+    pub(crate) autoscaled: bool,
 }
 
 /// Which kinds of places may stand somewhere.
@@ -150,6 +152,10 @@ impl Names {
     /// Whether a service is replicated, as far as it could be read.
     pub(crate) fn is_replicated(&self, service: ServiceId) -> bool {
         self.services()[service].replicated
+    }
+
+    pub(crate) fn is_autoscaled(&self, service: ServiceId) -> bool {
+        self.services()[service].autoscaled
     }
 
     /// The service of this name, which must have a leader.

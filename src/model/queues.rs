@@ -211,7 +211,17 @@ fn queue(
         .iter()
         .filter_map(|word| names.target(word, cx))
         .collect();
-    let broker = shape.broker.map(|word| names.service(&word, cx));
+    let broker = shape.broker.map(|word| {
+        let service = names.service(&word, cx)?;
+        if names.is_autoscaled(service) {
+            cx.problem(
+                word.span,
+                "the partitions of a queue do not move between brokers that come and go",
+            )
+            .help("name a service without `autoscale`");
+        }
+        Some(service)
+    });
     let mut made = MessageQueue {
         name,
         broker: broker.flatten(),

@@ -196,6 +196,9 @@ fn gather_names(root: &Root, tree: &Node) -> Names {
             replicated: service
                 .as_ref()
                 .is_some_and(|service| service.replication.is_some()),
+            autoscaled: service
+                .as_ref()
+                .is_some_and(|service| service.autoscale.is_some()),
         });
         named.collect()
     });

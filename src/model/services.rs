@@ -1,6 +1,7 @@
 //! Services: what they run on, how they queue, and how callers find their instances.
 
 mod admission;
+mod autoscale;
 mod balancer;
 mod discovery;
 mod replication;
@@ -9,6 +10,7 @@ use crate::names::Names;
 use crate::quantity::{Count, PositiveDuration};
 use crate::reader::{List, Named, Reader};
 use crate::services::admission::{AdmissionShape, DegradeShape, resolve_admission};
+use crate::services::autoscale::{AutoscaleShape, resolve_autoscale};
 use crate::services::balancer::{Balancing, OutlierShape, resolve_balancer, resolve_outlier};
 use crate::services::discovery::{DiscoveryShape, check_agreement, resolve_discovery};
 use crate::services::replication::{ReplicationShape, resolve_replication};
@@ -46,12 +48,13 @@ record! {
         optional degrade: DegradeShape,
         /// The instances keep one log, and one of them leads; each is on its own when absent.
         optional replication: ReplicationShape,
+        /// How many of the instances there are follows from their load; never when absent.
+        optional autoscale: AutoscaleShape,
         /// The time from a (re)start to readiness.
         default startup: Distribution = "0s",
         /// What can be called, and what is done then.
         needed endpoints: Named<Steps, 1>,
     }
-    later { "autoscale" }
 }
 
 /// The steps of an endpoint.
@@ -177,6 +180,17 @@ fn resolve_service(
             .note(own.span, "the service's own is here");
     }
     let ejection = shape.outlier_ejection.or(ejection);
+    if let (Some(autoscale), Some(replication)) = (&shape.autoscale, &shape.replication) {
+        cx.problem(
+            autoscale.span,
+            "the instances of a replicated service are its group, which stays",
+        )
+        .help("leave one of them out: `autoscale` or `replication`")
+        .note(replication.span, "`replication` is here");
+    }
+    let autoscale = shape
+        .autoscale
+        .map(|autoscale| resolve_autoscale(autoscale.value, shape.instances.0, cx));
     Service {
         outlier_ejection: ejection.map(|shape| resolve_outlier(&shape, cx)),
         admission: shape
@@ -212,7 +226,7 @@ fn resolve_service(
         replication: shape
             .replication
             .map(|replication| resolve_replication(replication, shape.instances.0, cx)),
-        autoscale: None,
+        autoscale,
         endpoints,
     }
 }

@@ -326,6 +326,14 @@ pub struct Service {
     pub endpoints: Vec<Endpoint>,
 }
 
+impl Service {
+    /// The most instances that may serve at once: `instances`, or what an autoscaler may make of them.
+    pub fn most_instances(&self) -> u32 {
+        let most = self.autoscale.map_or(0, |autoscale| autoscale.max);
+        most.max(self.instances)
+    }
+}
+
 /// What a request holds while it waits for others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Threading {
@@ -705,12 +713,12 @@ pub enum CrashMode {
 
 impl Model {
     /// How many instances of a service may be there at once: twice its own where a version goes out
-    /// beside them.
+    /// beside them, the most that its autoscaler may want.
     pub fn slots(&self, service: ServiceId) -> u32 {
         let beside = |deployment: &Deployment| {
             deployment.service == service && deployment.strategy == Strategy::BlueGreen
         };
-        let own = self.services[service].instances;
+        let own = self.services[service].most_instances();
         match self.deployments.iter().any(beside) {
             true => own.saturating_mul(2),
             false => own,

@@ -2,12 +2,14 @@
 //! of it.
 //!
 //! `swap` stops and starts instances, `forward` lets a version out, `back` takes a change back,
-//! `probe` makes sure of what was put back, `watch` hears how requests of the changed instances end.
+//! `probe` makes sure of what was put back, `watch` hears how requests of the changed instances end,
+//! `number` starts and stops instances for an autoscaler.
 //! The machines that decide are [`protocol::deploy`]'s. No person, balancer or pipeline that acts here
 //! ever fails.
 
 mod back;
 mod forward;
+mod number;
 mod probe;
 mod swap;
 mod watch;
@@ -163,7 +165,11 @@ impl Deployments {
             Some(Change::new(model, what, push.rollback.as_ref()?, false))
         });
         let list: Vec<Change> = versions.chain(pushes).collect();
-        if list.is_empty() {
+        let scales = model
+            .services
+            .iter()
+            .any(|service| service.autoscale.is_some());
+        if list.is_empty() && !scales {
             return Self::default();
         }
         let services = model.services.iter().enumerate();

@@ -233,7 +233,7 @@ fn demand(graph: &Graph<'_>, answers: &Answers, endpoint: usize) -> Use {
     let Target { service, .. } = node.target;
     let service = &graph.model.services[service];
     let answer = answers.of[endpoint];
-    let instances = f64::from(service.instances);
+    let instances = f64::from(service.most_instances());
     let share =
         |time: f64, places: u32| (time / 1e9 / (instances * f64::from(places))).min(ENDLESS);
     // A blocking handler holds its worker throughout; another one while it computes. Where cores are

@@ -38,7 +38,7 @@ pub(super) fn check(graph: &Graph<'_>, answers: &Answers, flow: &Flow, out: &mut
             _ if blocking => (held, service.workers, "worker"),
             _ => (work, service.workers, "worker"),
         };
-        let of = match (service.instances, places) {
+        let of = match (service.most_instances(), places) {
             (1, 1) => format!("its only {place}"),
             (1, n) | (n, 1) => format!("one of its {n} {place}s"),
             (instances, n) => format!("one of its {instances} × {n} {place}s"),
@@ -57,8 +57,8 @@ pub(super) fn check(graph: &Graph<'_>, answers: &Answers, flow: &Flow, out: &mut
             );
             continue;
         }
-        let needed = (f64::from(service.instances) * utilization).floor() + 1.0;
-        let then = f64::from(service.instances) * utilization / needed;
+        let needed = (f64::from(service.most_instances()) * utilization).floor() + 1.0;
+        let then = f64::from(service.most_instances()) * utilization / needed;
         out.warn(
             &path,
             format!(

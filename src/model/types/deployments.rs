@@ -137,22 +137,23 @@ pub enum Detector {
 pub struct Autoscale {
     /// At least 1, at most the service's `instances`.
     pub min: u32,
-    /// At least `min`.
+    /// At least the service's `instances`.
     pub max: u32,
     /// What is looked at.
     pub metric: ScaleMetric,
     /// What the metric should be: a ratio of utilisation, or waiting requests for each instance; above 0.
     pub target: f64,
-    /// Between two looks; above 0. The metric is its mean since the last one.
+    /// Between two looks; above 0. The metric is its mean since the last one, over the instances that
+    /// are ready.
     pub interval: Duration,
-    /// After a change, no other in the opposite direction for so long.
+    /// Fewer instances only when for so long no look wanted more.
     pub cooldown: Duration,
 }
 
 /// What an autoscaler looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ScaleMetric {
-    /// Busy workers ÷ workers.
+    /// Busy workers ÷ workers; where cores are shared, busy cores ÷ cores.
     Utilization,
     /// Waiting requests for each instance.
     QueueLength,

@@ -37,6 +37,7 @@ pub(crate) struct Log {
     queues: Vec<String>,
     messages: Vec<(usize, f64, MessageFact)>,
     depths: Vec<(usize, f64, u64)>,
+    scaled: Vec<(usize, f64, u32, u32)>,
     pub(crate) faults: Vec<(f64, usize, bool)>,
     /// Facts on changes: when, which, what.
     pub(crate) deployments: Vec<(f64, usize, DeploymentFact)>,
@@ -145,6 +146,15 @@ impl Log {
     /// Calls of an edge that had not ended at the end.
     pub(crate) fn in_flight(&self, edge: &str) -> u64 {
         self.in_flight[self.edge(edge)]
+    }
+
+    /// When an autoscaler changed the number of instances of a service, from what, to what.
+    pub(crate) fn scaled(&self, service: &str) -> Vec<(f64, u32, u32)> {
+        of(
+            &self.scaled,
+            self.service(service),
+            |&(s, at, before, after)| (s, (at, before, after)),
+        )
     }
 
     /// When requests reached an instance, and when they began to be served.
@@ -368,6 +378,10 @@ impl Observer for Log {
 
     fn deployment(&mut self, now: Instant, change: usize, fact: DeploymentFact) {
         self.deployments.push((ms(now), change, fact));
+    }
+
+    fn scaled(&mut self, now: Instant, service: usize, before: u32, after: u32) {
+        self.scaled.push((service, ms(now), before, after));
     }
 
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {

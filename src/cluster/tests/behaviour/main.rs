@@ -3,6 +3,7 @@
 
 mod abandoned;
 mod admission;
+mod autoscale;
 mod balance;
 mod caches;
 mod changes;

@@ -70,6 +70,8 @@ struct Shape {
     /// Services with a leader.
     replicated: Vec<usize>,
     queues: usize,
+    /// Services whose number of instances must stay.
+    settled: Vec<usize>,
 }
 
 struct Generator<'a> {
@@ -111,6 +113,7 @@ impl Generator<'_> {
         self.deployments();
         self.copies();
         self.orders();
+        self.autoscaling();
     }
 
     /// Copies of stores, but not of those that have them by replication.
@@ -183,7 +186,9 @@ impl Generator<'_> {
             _ => format!("consumer: {}", consumer(self)),
         }];
         if self.choices.chance(4) {
-            keys.push(format!("broker: {}", self.service()));
+            let broker = self.choices.below(self.shape.services.len());
+            self.shape.settled.push(broker);
+            keys.push(format!("broker: s{broker}"));
         }
         let partitions = 1 + self.choices.below(3);
         keys.push(format!("partitions: {partitions}"));
@@ -392,6 +397,7 @@ impl Generator<'_> {
             return;
         }
         self.shape.replicated.push(service);
+        self.shape.settled.push(service);
         let protocols = ["raft", "primary_backup", "paxos"];
         let all = if self.shape.services[service].0 > 1 {
             3
@@ -417,6 +423,35 @@ impl Generator<'_> {
              force: {force}, send: {send}, failover_buffer: {{capacity: {capacity}, wait: {wait}}}, \
              reads: {reads}, catch_up: {catch_up}}}"
         );
+    }
+
+    /// Put in where the services stand, when it is known who may be scaled.
+    fn autoscaling(&mut self) {
+        for service in 0..self.shape.services.len() {
+            if !self.choices.chance(2) || self.shape.settled.contains(&service) {
+                continue;
+            }
+            let instances = self.shape.services[service].0;
+            let (min, max) = (
+                1 + self.choices.below(instances),
+                instances + self.choices.below(4),
+            );
+            let target = self.choices.of(&[
+                "utilization: 50%",
+                "utilization: 5%",
+                "queue_length: 1",
+                "queue_length: 0.1",
+            ]);
+            let interval = self.choices.of(&["20ms", "5ms", "100ms"]);
+            let cooldown = self.choices.of(&["0s", "50ms", "200ms"]);
+            let key = format!(
+                "    autoscale: {{min: {min}, max: {max}, {target}, interval: {interval}, cooldown: {cooldown}}}\n"
+            );
+            let head = format!("\n  s{service}:\n");
+            if let Some(at) = self.text.find(&head) {
+                self.text.insert_str(at + head.len(), &key);
+            }
+        }
     }
 
     /// Services of one registry agree on what that does, so that this follows from who it is.

@@ -123,6 +123,7 @@ impl Ledger {
             transactions: BTreeMap::new(),
             // Who gets another version is down for a while, too.
             crashes: !model.deployments.is_empty()
+                || model.services.iter().any(|s| s.autoscale.is_some())
                 || model.faults.iter().any(|fault| {
                     matches!(
                         fault.kind,

@@ -40,6 +40,9 @@ impl Generator<'_> {
             if self.shape.replicated.contains(&service) && strategy == "blue_green" {
                 strategy = "all_at_once";
             }
+            if strategy == "blue_green" {
+                self.shape.settled.push(service);
+            }
             let at = 20 + number * 150;
             let change = self
                 .choices
