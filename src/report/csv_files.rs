@@ -9,7 +9,7 @@
 //! `queues.csv`: the same, with scope `queue`; only where the model has any.
 //!
 //! `timeseries.csv`: `time_s,scope,name,rate,goodput,degraded,failed_KIND…,p50_ms,p99_ms,
-//! queue_length,utilization,breakers_open`, where `time_s` is the start of the window and rates
+//! queue_length,utilization,breakers_open`, and `instances` where a service is autoscaled, where `time_s` is the start of the window and rates
 //! are per second. For a service, `rate` counts arrivals, `goodput` answers, and
 //! `failed_rejected` refusals; for a queue, messages taken in, acknowledged and refused, and
 //! `queue_length` those in it; for a call, only `breakers_open` is filled.
@@ -61,6 +61,12 @@ pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
         }
         if let Some(ejections) = s.ejections {
             subject.count("ejections", ejections)?;
+        }
+        if let Some(instances) = &s.instances {
+            subject.figure("instances.mean", &instances.mean, "instances")?;
+            subject.figure("instances.max", &instances.max, "instances")?;
+            subject.count("scaled_up", instances.scaled_up)?;
+            subject.count("scaled_down", instances.scaled_down)?;
         }
         subject.figure("queue_length.mean", &s.queue_length.mean, "requests")?;
         subject.figure("queue_length.max", &s.queue_length.max, "requests")?;
@@ -199,6 +205,9 @@ pub fn queues(record: &RunRecord) -> Result<Vec<u8>, Error> {
 pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
     let series = &record.series;
     let kinds = kinds(series);
+    // Rows of whatever has no number of instances end with an empty cell.
+    let scaled = series.services.values().any(|s| !s.instances.is_empty());
+    let last = |instances: String| scaled.then_some(instances);
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = kinds.iter().map(|kind| format!("failed_{kind}"));
     writer.write_record(
@@ -215,7 +224,8 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
                     "breakers_open",
                 ]
                 .map(str::to_owned),
-            ),
+            )
+            .chain(last("instances".to_owned())),
     )?;
     let windows = windows(series);
     for window in 0..windows {
@@ -232,7 +242,8 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
                     .chain([at(&w.issued), at(&w.goodput), at(&w.degraded)])
                     .chain(failed)
                     .chain([at(&w.p50_ms), at(&w.p99_ms)])
-                    .chain(std::iter::repeat_n(String::new(), 3)),
+                    .chain(std::iter::repeat_n(String::new(), 3))
+                    .chain(last(String::new())),
             )?;
         }
         for (name, s) in &series.services {
@@ -246,7 +257,8 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
                     .chain([at(&s.arrivals), at(&s.completed), String::new()])
                     .chain(failed)
                     .chain([String::new(), String::new()])
-                    .chain([at(&s.queue_length), at(&s.utilization), String::new()]),
+                    .chain([at(&s.queue_length), at(&s.utilization), String::new()])
+                    .chain(last(at(&s.instances))),
             )?;
         }
         for (name, q) in &series.queues {
@@ -260,7 +272,8 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
                     .chain([at(&q.published), at(&q.acknowledged), String::new()])
                     .chain(failed)
                     .chain([String::new(), String::new()])
-                    .chain([at(&q.depth), String::new(), String::new()]),
+                    .chain([at(&q.depth), String::new(), String::new()])
+                    .chain(last(String::new())),
             )?;
         }
         for (name, open) in &series.breakers {
@@ -269,7 +282,8 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
                 [time.clone(), "call".into(), name.clone()]
                     .into_iter()
                     .chain(std::iter::repeat_n(String::new(), blanks))
-                    .chain([at(open)]),
+                    .chain([at(open)])
+                    .chain(last(String::new())),
             )?;
         }
     }

@@ -106,6 +106,7 @@ fn service(utilization: f64, refused: u64) -> ServiceRecord {
         refused,
         skipped: None,
         ejections: None,
+        instances: None,
         queue_length: QueueLength {
             mean: within(utilization * 3.1, 0.1),
             max: within(utilization * 256.0, 9.0),
@@ -256,6 +257,7 @@ pub(crate) fn checkout() -> RunRecord {
                 refused: vec![1.0; 600],
                 queue_length: vec![2.5; 600],
                 utilization: vec![0.64; 600],
+                instances: Vec::new(),
             },
         );
     }

@@ -242,6 +242,15 @@ fn services(services: &BTreeMap<String, ServiceRecord>, style: &Style, out: &mut
             ),
             plain(alone(&s.wasted, percent)),
         ]);
+        if let Some(instances) = &s.instances {
+            table.note(format!(
+                "{} instances in the mean, {} at most; scaled up {}, down {} times",
+                alone(&instances.mean, three_digits),
+                alone(&instances.max, three_digits),
+                count(instances.scaled_up),
+                count(instances.scaled_down),
+            ));
+        }
     }
     table.render(style, out);
 }

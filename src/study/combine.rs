@@ -6,10 +6,10 @@
 use crate::discovery::{DiscoveryMeasured, can_crash, kind};
 use crate::figures::{Figures, LatencyFigures, Pooled, millis, per};
 use crate::groups::{GroupCounts, GroupTimes};
-use crate::metrics::busy_at_once;
+use crate::metrics::Places;
 use crate::record::{
-    CallRecord, Detection, DiscoveryRecord, Estimate, GroupRecord, LatencyRecord, Objective,
-    QueueLength, ServiceRecord, Spans, Staleness, Wait, WorkloadRecord,
+    CallRecord, Detection, DiscoveryRecord, Estimate, GroupRecord, InstancesRecord, LatencyRecord,
+    Objective, QueueLength, ServiceRecord, Spans, Staleness, Wait, WorkloadRecord,
 };
 use crate::recorder::EdgeMeasured;
 use crate::windows::ServiceTotals;
@@ -122,7 +122,7 @@ impl Combined<'_> {
 
     fn service(&self, s: usize) -> ServiceRecord {
         let service = &self.model.services[s];
-        let workers = busy_at_once(self.model, s);
+        let places = Places::of(self.model, s);
         let sum = |count: fn(&ServiceTotals) -> u64| {
             self.replications
                 .iter()
@@ -136,13 +136,23 @@ impl Combined<'_> {
         };
         ServiceRecord {
             utilization: self.estimate(Range::Ratio, |r| {
-                per(r.services[s].totals.busy as f64 / 1e9, workers * r.seconds)
+                places.busy_share(&r.services[s].totals, r.seconds)
             }),
             arrivals: sum(|t| t.arrived),
             completed: sum(|t| t.completed),
             refused: sum(|t| t.refused),
             skipped: service.degrade.map(|_| sum(|t| t.skipped)),
             ejections: service.outlier_ejection.map(|_| sum(|t| t.ejections)),
+            instances: service.autoscale.map(|_| InstancesRecord {
+                mean: self.estimate(Range::NotNegative, |r| {
+                    per(r.services[s].totals.instances as f64 / 1e9, r.seconds)
+                }),
+                max: self.estimate(Range::NotNegative, |r| {
+                    (r.seconds > 0.0).then_some(r.services[s].max_instances as f64)
+                }),
+                scaled_up: sum(|t| t.scaled_up),
+                scaled_down: sum(|t| t.scaled_down),
+            }),
             queue_length: QueueLength {
                 mean: self.estimate(Range::NotNegative, |r| {
                     per(r.services[s].totals.queue as f64 / 1e9, r.seconds)
@@ -225,7 +235,7 @@ impl Combined<'_> {
             let record = DiscoveryRecord {
                 kind,
                 known: self.estimate(Range::NotNegative, |r| {
-                    r.discovery[s].known(service.instances, r.seconds)
+                    r.discovery[s].known(service.most_instances(), r.seconds)
                 }),
                 down_detected_ms: Detection {
                     count: sum(|d| d.detected),

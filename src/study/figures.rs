@@ -82,6 +82,7 @@ pub(crate) struct LatencyFigures {
 pub(crate) struct ServiceFigures {
     pub(crate) totals: ServiceTotals,
     pub(crate) max_queue: u64,
+    pub(crate) max_instances: u64,
     /// Milliseconds: mean and 99 %.
     pub(crate) wait: Option<[f64; 2]>,
     /// Share of the busy time.
@@ -140,6 +141,7 @@ impl ServiceFigures {
         Self {
             totals: service.totals,
             max_queue: service.max_queue,
+            max_instances: service.max_instances,
             wait: wait.map(|(mean, p99)| [mean / 1e6, millis(p99)]),
             wasted: (busy > 0).then(|| service.wasted as f64 / busy as f64),
         }

@@ -91,8 +91,11 @@ enum Of {
     LatencyMean(usize),
     LatencyQuantile(usize, usize),
     LatencyMax(usize),
-    /// A service, and what can be busy in it at once.
-    Utilization(usize, f64),
+    Utilization(usize, Places),
+    InstancesMean(usize),
+    InstancesMax(usize),
+    ScaledUp(usize),
+    ScaledDown(usize),
     Wasted(usize),
     QueueMean(usize),
     QueueMax(usize),
@@ -175,18 +178,20 @@ impl Metric {
         }
         for (s, service) in model.services.iter().enumerate() {
             let name = |what: &str| format!("services.{}.{what}", service.name);
-            let busy = busy_at_once(model, s);
-            add(
-                name("utilization"),
-                Ratio,
-                Neither,
-                Of::Utilization(s, busy),
-            );
+            let of = Of::Utilization(s, Places::of(model, s));
+            add(name("utilization"), Ratio, Neither, of);
             add(name("wasted"), Ratio, Less, Of::Wasted(s));
             add(name("queue_length.mean"), Count, Less, Of::QueueMean(s));
             add(name("queue_length.max"), Count, Less, Of::QueueMax(s));
             add(name("wait.mean"), Milliseconds, Less, Of::WaitMean(s));
             add(name("wait.p99"), Milliseconds, Less, Of::WaitP99(s));
+            if service.autoscale.is_some() {
+                let of = [Of::InstancesMean(s), Of::InstancesMax(s)];
+                add(name("instances.mean"), Count, Less, of[0]);
+                add(name("instances.max"), Count, Less, of[1]);
+                add(name("scaled_up"), Count, Neither, Of::ScaledUp(s));
+                add(name("scaled_down"), Count, Neither, Of::ScaledDown(s));
+            }
         }
         for (g, s) in model.replicated().enumerate() {
             let mut add = |what: &str, unit, better, of| {
@@ -229,7 +234,7 @@ impl Metric {
                 name("known"),
                 Count,
                 Neither,
-                Of::Known(s, service.instances),
+                Of::Known(s, service.most_instances()),
             );
             add(
                 name("down_detected.mean"),
@@ -290,6 +295,11 @@ impl Metric {
         match self.of {
             Of::LatencyMax(w) => figures.latencies[w].map(|l| l.max),
             Of::Wasted(s) => service(s).wasted,
+            Of::InstancesMax(s) => {
+                (figures.seconds > 0.0).then_some(service(s).max_instances as f64)
+            }
+            Of::ScaledUp(s) => Some(service(s).totals.scaled_up as f64),
+            Of::ScaledDown(s) => Some(service(s).totals.scaled_down as f64),
             Of::QueueMax(s) => (figures.seconds > 0.0).then_some(service(s).max_queue as f64),
             Of::WaitMean(s) => service(s).wait.map(|wait| wait[0]),
             Of::WaitP99(s) => service(s).wait.map(|wait| wait[1]),
@@ -358,7 +368,8 @@ impl Metric {
             Of::Failed(w, kind) => per(edges[w].ended[kind as usize] as f64, ended(w)),
             Of::LatencyMean(w) => latencies[w].map(|l| l.mean),
             Of::LatencyQuantile(w, i) => latencies[w].map(|l| l.quantiles[i]),
-            Of::Utilization(s, busy) => per(totals(s).busy as f64 / 1e9, busy * seconds),
+            Of::Utilization(s, places) => places.busy_share(&totals(s), seconds),
+            Of::InstancesMean(s) => per(totals(s).instances as f64 / 1e9, seconds),
             Of::QueueMean(s) => per(totals(s).queue as f64 / 1e9, seconds),
             Of::Amplification(e) => per(edges[e].attempts as f64, edges[e].calls as f64),
             Of::SentToDead(e) => per(edges[e].sent_to_dead as f64, edges[e].attempts as f64),
@@ -373,14 +384,36 @@ impl Metric {
     }
 }
 
-/// What can be busy at once in all instances of a service: workers, or the cores that they share.
-pub(crate) fn busy_at_once(model: &Model, s: usize) -> f64 {
-    let service = &model.services[s];
-    let most = match service.scheduling {
-        Scheduling::Fcfs => service.workers,
-        Scheduling::ProcessorSharing { cores } => cores.min(service.workers),
-    };
-    f64::from(most) * f64::from(service.instances)
+/// What can be busy at once in a service: workers, or the cores that they share.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Places {
+    /// In all of its instances, however many of them are up.
+    All(f64),
+    /// In each of its instances, whose number changes with the load.
+    Each(f64),
+}
+
+impl Places {
+    pub(crate) fn of(model: &Model, s: usize) -> Self {
+        let service = &model.services[s];
+        let most = match service.scheduling {
+            Scheduling::Fcfs => service.workers,
+            Scheduling::ProcessorSharing { cores } => cores.min(service.workers),
+        };
+        match service.autoscale {
+            Some(_) => Self::Each(f64::from(most)),
+            None => Self::All(f64::from(most) * f64::from(service.instances)),
+        }
+    }
+
+    /// The share of them that was busy over so many seconds.
+    pub(crate) fn busy_share(self, totals: &ServiceTotals, seconds: f64) -> Option<f64> {
+        let busy = totals.busy as f64 / 1e9;
+        match self {
+            Self::All(places) => per(busy, places * seconds),
+            Self::Each(places) => per(busy, places * (totals.instances as f64 / 1e9)),
+        }
+    }
 }
 
 /// The position of the metric that is meant by a word: its name, also with `workloads.` before a

@@ -198,7 +198,8 @@ pub struct LatencyRecord {
 /// A service, over all its instances, after warm-up; counts are sums over replications.
 #[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
 pub struct ServiceRecord {
-    /// Busy worker time ÷ (workers × time).
+    /// Busy worker time ÷ (workers × time), of the workers of those instances that an autoscaler wanted,
+    /// where there is one.
     pub utilization: Estimate,
     /// Requests that reached an instance.
     pub arrivals: u64,
@@ -213,12 +214,29 @@ pub struct ServiceRecord {
     /// How often a caller instance left an instance out; absent without outlier ejection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ejections: Option<u64>,
+    /// How many instances there were; absent where no autoscaler changes that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances: Option<InstancesRecord>,
     /// Requests waiting, over all instances.
     pub queue_length: QueueLength,
     /// From the arrival at the instance to a worker.
     pub wait_ms: Wait,
     /// The share of busy time spent on requests whose caller had given up.
     pub wasted: Estimate,
+}
+
+/// How many instances an autoscaler made of a service: those that it wanted, so that one that starts
+/// counts, and one that is about to stop does not.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+pub struct InstancesRecord {
+    /// Over time.
+    pub mean: Estimate,
+    /// The most.
+    pub max: Estimate,
+    /// How often they became more; a sum over replications.
+    pub scaled_up: u64,
+    /// How often they became fewer.
+    pub scaled_down: u64,
 }
 
 /// How many wait.
@@ -502,6 +520,8 @@ pub struct ServiceSeries {
     pub queue_length: Vec<f64>,
     /// Time average of busy workers ÷ workers.
     pub utilization: Vec<f64>,
+    /// Time average of the instances; empty where no autoscaler changes their number.
+    pub instances: Vec<f64>,
 }
 
 /// A message queue over time; one value per window, means over replications.

@@ -105,6 +105,10 @@ struct ServiceFacts {
     ejections: u64,
     queue: Gauge,
     busy: Gauge,
+    /// Those that an autoscaler wants; 0 where there is none.
+    instances: Gauge,
+    scaled_up: u64,
+    scaled_down: u64,
     /// Of requests that arrived after warm-up.
     wait: Histogram,
     /// Nanoseconds, after warm-up.
@@ -155,6 +159,7 @@ pub(crate) struct EdgeMeasured {
 pub(crate) struct ServiceMeasured {
     pub(crate) totals: ServiceTotals,
     pub(crate) max_queue: u64,
+    pub(crate) max_instances: u64,
     pub(crate) wait: Histogram,
     /// Nanoseconds of workers.
     pub(crate) wasted: u128,
@@ -222,6 +227,14 @@ impl<'a> Recorder<'a> {
         self
     }
 
+    /// By service: how many instances it begins with, where an autoscaler changes that.
+    pub(crate) fn scaled(mut self, instances: impl Iterator<Item = Option<u32>>) -> Self {
+        for (service, instances) in self.services.iter_mut().zip(instances) {
+            service.instances.set(0, instances.unwrap_or(0).into());
+        }
+        self
+    }
+
     /// There are so many changes.
     pub(crate) fn with_deployments(mut self, changes: usize) -> Self {
         self.deployments = vec![DeploymentFigures::default(); changes];
@@ -268,6 +281,7 @@ impl<'a> Recorder<'a> {
                     ServiceTotals::default()
                 },
                 max_queue: if warm { service.queue.max() } else { 0 },
+                max_instances: if warm { service.instances.max() } else { 0 },
                 wait: service.wait,
                 wasted: service.wasted,
             }
@@ -334,6 +348,7 @@ impl<'a> Recorder<'a> {
         for service in &mut self.services {
             service.warmup = service.totals(self.plan.warmup_end);
             service.queue.restart_max();
+            service.instances.restart_max();
         }
         for facts in &mut self.discovery {
             facts.end_warmup(self.plan.warmup_end);
@@ -493,6 +508,13 @@ impl Observer for Recorder<'_> {
         self.services[service].busy.set(now.as_nanos(), busy.into());
     }
 
+    fn scaled(&mut self, now: Instant, service: usize, before: u32, after: u32) {
+        let facts = &mut self.services[service];
+        facts.instances.set(now.as_nanos(), after.into());
+        facts.scaled_up += u64::from(after > before);
+        facts.scaled_down += u64::from(after < before);
+    }
+
     fn wasted(&mut self, now: Instant, service: usize, time: Duration) {
         // Of work that began in the warm-up, the part after it.
         let time = time.min(now.since(self.plan.warmup_end));
@@ -585,6 +607,9 @@ impl ServiceFacts {
             ejections: self.ejections,
             queue: self.queue.integral(now.as_nanos()),
             busy: self.busy.integral(now.as_nanos()),
+            instances: self.instances.integral(now.as_nanos()),
+            scaled_up: self.scaled_up,
+            scaled_down: self.scaled_down,
         }
     }
 }

@@ -172,10 +172,13 @@ impl<'a> Study<'a> {
         let (workloads, services) = (self.model.workloads.len(), self.model.services.len());
         let sizes = [workloads, services, transactions.len()];
         let watchers = (0..services).map(|service| world.watchers(service));
+        let services = self.model.services.iter();
+        let scaled = services.map(|s| s.autoscale.map(|_| s.instances));
         let mut recorder = Recorder::new(plan.clone(), sizes, &breakers, self.progress)
             .with_groups(self.model.replicated())
             .watched(watchers)
             .with_queues(self.model.queues.len())
+            .scaled(scaled)
             .with_stores(self.model.stores.len())
             .with_deployments(crate::deployments::changes(self.model).len());
         if self.alone {

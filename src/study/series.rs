@@ -3,6 +3,7 @@
 use crate::combine::Combined;
 use crate::faults;
 use crate::figures::millis;
+use crate::metrics::Places;
 use crate::queues::QueueTotals;
 use crate::record::{FaultSpan, QueueSeries, Series, ServiceSeries, WorkloadSeries};
 use crate::windows::{ServiceTotals, WorkloadWindow};
@@ -34,11 +35,7 @@ impl Combined<'_> {
                 )
             });
         let services = self.model.services.iter().enumerate().map(|(s, service)| {
-            let series = service_series(
-                &windows.services[s],
-                &seconds,
-                crate::metrics::busy_at_once(self.model, s),
-            );
+            let series = service_series(&windows.services[s], &seconds, Places::of(self.model, s));
             (service.name.clone(), series)
         });
         let queues = self.model.queues.iter().zip(&windows.queues);
@@ -118,7 +115,7 @@ fn workload_series(rows: &[WorkloadWindow], seconds: &[f64]) -> WorkloadSeries {
     }
 }
 
-fn service_series(rows: &[ServiceTotals], seconds: &[f64], workers: f64) -> ServiceSeries {
+fn service_series(rows: &[ServiceTotals], seconds: &[f64], places: Places) -> ServiceSeries {
     let over_time = |value: &dyn Fn(&ServiceTotals) -> f64| -> Vec<f64> {
         rows.iter()
             .zip(seconds)
@@ -130,7 +127,16 @@ fn service_series(rows: &[ServiceTotals], seconds: &[f64], workers: f64) -> Serv
         completed: over_time(&|row| row.completed as f64),
         refused: over_time(&|row| row.refused as f64),
         queue_length: over_time(&|row| row.queue as f64 / 1e9),
-        utilization: over_time(&|row| row.busy as f64 / 1e9 / workers),
+        utilization: match places {
+            Places::All(workers) => over_time(&|row| row.busy as f64 / 1e9 / workers),
+            Places::Each(_) => (rows.iter().zip(seconds))
+                .map(|(row, s)| places.busy_share(row, *s).unwrap_or(0.0))
+                .collect(),
+        },
+        instances: match places {
+            Places::All(_) => Vec::new(),
+            Places::Each(_) => over_time(&|row| row.instances as f64 / 1e9),
+        },
     }
 }
 
@@ -181,11 +187,23 @@ mod tests {
             busy: 3_000_000_000,
             ..ServiceTotals::default()
         }];
-        let series = service_series(&rows, &[2.0], 3.0);
+        let series = service_series(&rows, &[2.0], Places::All(3.0));
         assert_eq!(
             (series.arrivals[0], series.completed[0], series.refused[0]),
             (2.0, 1.0, 0.5)
         );
         assert_eq!((series.queue_length[0], series.utilization[0]), (3.0, 0.5));
+        assert!(series.instances.is_empty());
+        // Two instances of three workers each for the first half, one for the second.
+        let rows = [ServiceTotals {
+            busy: 3_000_000_000,
+            instances: 3_000_000_000,
+            ..ServiceTotals::default()
+        }];
+        let series = service_series(&rows, &[2.0], Places::Each(3.0));
+        assert_eq!(
+            (series.instances[0], series.utilization[0]),
+            (1.5, 1.0 / 3.0)
+        );
     }
 }

@@ -48,6 +48,11 @@ pub(crate) struct ServiceTotals {
     pub(crate) queue: u128,
     /// Busy workers × nanoseconds.
     pub(crate) busy: u128,
+    /// Instances × nanoseconds; 0 where nobody was told how many there are.
+    pub(crate) instances: u128,
+    /// How often an autoscaler made them more, and fewer.
+    pub(crate) scaled_up: u64,
+    pub(crate) scaled_down: u64,
 }
 
 impl Windows {
@@ -126,6 +131,9 @@ impl ServiceTotals {
         self.ejections += other.ejections;
         self.queue += other.queue;
         self.busy += other.busy;
+        self.instances += other.instances;
+        self.scaled_up += other.scaled_up;
+        self.scaled_down += other.scaled_down;
     }
 
     /// What was added to the totals since `mark`.
@@ -138,6 +146,9 @@ impl ServiceTotals {
             ejections: self.ejections - mark.ejections,
             queue: self.queue - mark.queue,
             busy: self.busy - mark.busy,
+            instances: self.instances - mark.instances,
+            scaled_up: self.scaled_up - mark.scaled_up,
+            scaled_down: self.scaled_down - mark.scaled_down,
         }
     }
 }

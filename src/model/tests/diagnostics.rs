@@ -87,7 +87,9 @@ cases! {
     missing_sections: "name: nothing\n";
     sections_of_a_wrong_kind: "run: 5m\nservices: [web]\nworkloads: {users: {target: web.get, policy: p, batch: {size: 1}}}\npolicies: 3\n";
     no_value: with("  - {at: 2m, for: 30s, slow: {service: db, factor: 8}}\n", "");
-    not_supported_yet: with("workers: 4", "autoscale: {min: 1}");
+    not_supported_yet: with("{target: web.get,", "{weight: 2, target: web.get,");
+    more_instances_than_an_autoscaler_allows: with("instances: 2", "instances: 2\n    autoscale: {max: 1, utilization: 70%}");
+    an_autoscaler_that_looks_at_nothing: with("workers: 4", "autoscale: {max: 4}");
     a_cache_of_nothing: with("- compute: 1ms", "- publish: shipments\n        - {cache: {ttl: 5s}}");
     bad_name: with("  db:\n", "  d.b:\n");
 
