@@ -4,7 +4,8 @@ use crate::{around_service, around_steps, complaint, model, ms};
 use clock::Duration;
 use policy::config::{BalancerConfig, Codel, Discipline};
 use stormglass_model::{
-    Abandoned, Discovery, Distribution, Gossip, HealthCheck, Lease, Scheduling, Step,
+    Abandoned, Autoscale, Discovery, Distribution, Gossip, HealthCheck, Lease, ScaleMetric,
+    Scheduling, Step,
 };
 
 #[test]
@@ -229,4 +230,79 @@ fn circles_of_calls() {
         ))
         .contains("never ends")
     );
+}
+
+#[test]
+fn an_autoscaler_has_the_defaults_of_kubernetes() {
+    let autoscale = |text: &str| {
+        let model = model(&around_service(&format!("instances: 2, autoscale: {text}")));
+        assert_eq!(model.slots(0), 6);
+        model.services[0].autoscale
+    };
+    let usual = Autoscale {
+        min: 1,
+        max: 6,
+        metric: ScaleMetric::Utilization,
+        target: 0.7,
+        interval: Duration::from_secs(15),
+        cooldown: Duration::from_secs(300),
+    };
+    assert_eq!(autoscale("{max: 6, utilization: 70%}"), Some(usual));
+    let told = Autoscale {
+        min: 2,
+        metric: ScaleMetric::QueueLength,
+        target: 2.5,
+        interval: ms(100),
+        cooldown: ms(0),
+        ..usual
+    };
+    let text = "{min: 2, max: 6, queue_length: 2.5, interval: 100ms, cooldown: 0s}";
+    assert_eq!(autoscale(text), Some(told));
+}
+
+#[test]
+fn who_is_autoscaled_is_in_nothing_that_needs_a_number() {
+    let refused = |keys: &str, sections: &str| {
+        complaint(&format!(
+            "services: {{s: {{instances: 2, {keys}, endpoints: {{e: []}}}}}}\n\
+             workloads: {{w: {{target: s.e, batch: {{size: 1}}}}}}\n{sections}\n"
+        ))
+    };
+    let scaled = "autoscale: {max: 6, utilization: 70%}";
+    for (keys, sections, words) in [
+        (
+            "autoscale: {max: 1, utilization: 70%}",
+            "",
+            "`max` is too few",
+        ),
+        (
+            "autoscale: {min: 3, max: 6, utilization: 70%}",
+            "",
+            "`min` is too many",
+        ),
+        (
+            "autoscale: {min: 7, max: 6, utilization: 70%}",
+            "",
+            "`min` is more than `max`",
+        ),
+        ("autoscale: {max: 6}", "", "is missing"),
+        (
+            "replication: {protocol: raft}, autoscale: {max: 6, utilization: 70%}",
+            "",
+            "its group",
+        ),
+        (
+            scaled,
+            "deployments: [{service: s, at: 1m, strategy: blue_green, change: {slow: 2}}]",
+            "beside those of an autoscaled service",
+        ),
+        (
+            scaled,
+            "queues: {q: {consumer: s.e, broker: s}}",
+            "between brokers that come and go",
+        ),
+    ] {
+        let complaint = refused(keys, sections);
+        assert!(complaint.contains(words), "{complaint}");
+    }
 }
