@@ -15,13 +15,17 @@ use study::{Options, Progress};
 
 /// How much of a model is run: the storm that it was made for is in it, and less than 100 000
 /// requests.
-const DURATIONS: [(&str, &str); 13] = [
+const DURATIONS: [(&str, &str); 17] = [
+    ("bad_config", "6m"),
     ("checkout", "330s"),
     ("discovery_lease_vs_gossip", "27m"),
     ("failover_paxos", "145s"),
     ("failover_raft", "145s"),
+    ("metastable", "90s"),
     ("mm1", "61s"),
     ("online_boutique", "30m"),
+    ("order_rollback", "10m"),
+    ("poison_message", "5m"),
     ("saga", "195s"),
     ("social_network", "85s"),
     ("sock_shop", "140s"),
@@ -57,7 +61,7 @@ fn every_model_keeps_its_trajectory() {
         DURATIONS.map(|(name, _)| name),
         "a duration for every model"
     );
-    let mut table = format!("{:<16} {:<16} {:>9}\n", "model", "fingerprint", "events");
+    let mut table = format!("{:<25} {:<16} {:>9}\n", "model", "fingerprint", "events");
     for (name, duration) in DURATIONS {
         let sets = [("run.seed", "1"), ("run.duration", duration)];
         let sets = sets.map(|(path, value)| Set::new(path, value));
@@ -71,7 +75,7 @@ fn every_model_keeps_its_trajectory() {
         assert_eq!(record.stopped, None, "{name}");
         writeln!(
             table,
-            "{name:<16} {} {:>9}",
+            "{name:<25} {} {:>9}",
             record.fingerprint, record.events
         )
         .unwrap();
