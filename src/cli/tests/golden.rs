@@ -15,9 +15,10 @@ use study::{Options, Progress};
 
 /// How much of a model is run: the storm that it was made for is in it, and less than 100 000
 /// requests.
-const DURATIONS: [(&str, &str); 17] = [
+const DURATIONS: [(&str, &str); 18] = [
     ("bad_config", "6m"),
     ("checkout", "330s"),
+    ("cold_cache", "7m"),
     ("discovery_lease_vs_gossip", "27m"),
     ("failover_paxos", "145s"),
     ("failover_raft", "145s"),
