@@ -85,7 +85,10 @@ impl World {
     /// The handler of an errand has ended: its sender hears of it at this instant.
     #[cold]
     pub(crate) fn errand_served(&mut self, root: u32, outcome: Outcome) {
-        let running = self.strands[root].next;
+        // Branches that nobody listens to may go on; they are no errand's any more.
+        let strand = &mut self.strands[root];
+        strand.is_errand = false;
+        let running = core::mem::replace(&mut strand.next, NONE);
         self.errands[running].outcome = outcome;
         self.agenda.push(Todo::Errand(running));
     }

@@ -17,7 +17,7 @@ const MOST_GROUPS: usize = 64;
 
 record! {
     /// A queue of messages: what `publish` steps put there, consumers are given later, at least once.
-    QueueShape {
+    MessageQueueShape {
         /// The usual values of a product; what is written beside it counts instead.
         optional preset: PresetWord,
         /// The service whose instances hold the partitions in turn; when absent a broker that never
@@ -150,7 +150,7 @@ impl Value for RedeliveryShape {
 
 /// The queues of a model; notes what does not fit together.
 pub(crate) fn resolve(
-    shapes: Named<QueueShape>,
+    shapes: Named<MessageQueueShape>,
     services: &[Service],
     names: &Names,
     cx: &mut Reader<'_>,
@@ -193,7 +193,7 @@ fn goes_round(queues: &[MessageQueue], start: QueueId) -> bool {
 
 fn queue(
     name: String,
-    shape: QueueShape,
+    shape: MessageQueueShape,
     services: &[Service],
     names: &Names,
     cx: &mut Reader<'_>,

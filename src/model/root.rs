@@ -9,7 +9,7 @@ use crate::names::{Names, ServiceNames};
 use crate::network::{self, NetworkShape, ZoneShape};
 use crate::orders::{self, OrdersShape};
 use crate::policies::{self, Layers};
-use crate::queues::{self, QueueShape};
+use crate::queues::{self, MessageQueueShape};
 use crate::reader::{At, List, Named, Reader, Value};
 use crate::run::{RunShape, SloShape, resolve_run, resolve_slo};
 use crate::services::{self, ServiceShape};
@@ -44,7 +44,7 @@ record! {
         /// How configuration changes while the model runs; never when absent.
         optional config: ConfigShape,
         /// Messages that services leave for each other.
-        optional queues: Named<QueueShape>,
+        optional queues: Named<MessageQueueShape>,
         /// Whose requests are orders, which are followed to their ends.
         optional orders: OrdersShape,
         /// New versions of services that go out while the model runs.

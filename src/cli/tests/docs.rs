@@ -126,6 +126,15 @@ fn run(dir: &Path, line: &Line, at: &str) -> String {
     if let (Some(rest), false) = (args.strip_prefix("run "), line.in_full) {
         args = format!("run --duration 5s --warmup 0s {rest}");
     }
+    if let (Some(rest), false) = (args.strip_prefix("compare "), line.in_full) {
+        let fewer = rest
+            .replace("--replications 8 ", "--replications 2 ")
+            .replace("--replications 16 ", "--replications 2 ");
+        args = format!("compare --set run.duration=20s --set run.warmup=0s {fewer}");
+    }
+    if let (Some(rest), false) = (args.strip_prefix("sweep "), line.in_full) {
+        shorten(&dir.join(rest.split(' ').next().unwrap_or_default()));
+    }
     let output = Command::new("/bin/sh")
         .args(["-c", &format!("\"$STORMGLASS\" {args}")])
         .env("STORMGLASS", assert_cmd::cargo::cargo_bin("stormglass"))
@@ -139,6 +148,22 @@ fn run(dir: &Path, line: &Line, at: &str) -> String {
     let code = output.status.code();
     assert_eq!(code, Some(line.code), "{at}: stormglass {args}\n{printed}");
     printed
+}
+
+/// Makes a copy of an experiment run for seconds, where it says nothing of its own of that.
+fn shorten(experiment: &Path) {
+    let Ok(text) = fs::read_to_string(experiment) else {
+        return;
+    };
+    if text.lines().any(|line| line.starts_with("set:")) {
+        return;
+    }
+    let kept = text
+        .lines()
+        .filter(|line| !line.starts_with("replications:"));
+    let mut short: String = kept.flat_map(|line| [line, "\n"]).collect();
+    short.push_str("set: {run.duration: 20s, run.warmup: 0s}\nreplications: {min: 2, max: 2}\n");
+    fs::write(experiment, short).unwrap();
 }
 
 /// The words of a printed page without its figures: digits become `#`, units of time `T`, and what

@@ -182,6 +182,8 @@ fn models_of_the_repository() {
             // The browser goes away while the gateway still tries.
             "checkout.yaml" => &["workloads.shoppers.policy"],
             // The same timeouts at all levels, as in the originals.
+            // What its caches hide.
+            "cold_cache.yaml" => &["services.db"],
             "sock_shop.yaml" => &[
                 "services.front-end.endpoints.catalogue.2.policy",
                 "services.front-end.endpoints.login.1.policy",

@@ -196,6 +196,7 @@ fn it_names_every_section_and_describes_every_key() {
         "faults",
         "name",
         "network",
+        "orders",
         "policies",
         "queues",
         "run",
