@@ -9,6 +9,7 @@ mod ending;
 mod implementations;
 mod merge;
 mod new;
+mod program;
 mod progress;
 mod quantities;
 mod run;

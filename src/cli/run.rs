@@ -3,11 +3,13 @@
 use crate::args::{FailOn, Format, RunArgs};
 use crate::ending::Ending;
 use crate::implementations::registry;
+use crate::program::program;
 use crate::progress::{stop_on_interrupt, watched};
 use crate::terminal::{self, Unwritable};
 use model::Model;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use study::folder::{RunFolder, RunManifest};
 use study::record::RunRecord;
 use study::{Options, Progress, StudyError};
 
@@ -31,7 +33,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending, Unwritable> {
         Ok(record) => record,
         Err(ending) => return Ok(ending),
     };
-    if let Some(failure) = show_and_keep(args, &record)? {
+    if let Some(failure) = show_and_keep(args, &model, &record)? {
         return Ok(Ending::Failed(failure));
     }
     Ok(verdict(args, &record, progress.is_stopped()))
@@ -72,7 +74,11 @@ fn simulate(model: &Model, threads: Option<u16>, progress: &Progress) -> Result<
 
 /// Prints first: when the files cannot be written, what was measured has been seen. Gives the
 /// reason when they cannot.
-fn show_and_keep(args: &RunArgs, record: &RunRecord) -> Result<Option<String>, Unwritable> {
+fn show_and_keep(
+    args: &RunArgs,
+    model: &Model,
+    record: &RunRecord,
+) -> Result<Option<String>, Unwritable> {
     let style = terminal::style();
     let folder = match args.format {
         Format::Text => {
@@ -88,7 +94,7 @@ fn show_and_keep(args: &RunArgs, record: &RunRecord) -> Result<Option<String>, U
     let Some(folder) = folder else {
         return Ok(None);
     };
-    match keep(&folder, record) {
+    match keep(&folder, args, model, record) {
         Ok(names) if args.format == Format::Text => {
             let shown = folder.display().to_string();
             terminal::print(&report::text::files(&shown, &names, &style))?;
@@ -100,14 +106,25 @@ fn show_and_keep(args: &RunArgs, record: &RunRecord) -> Result<Option<String>, U
 }
 
 /// Writes all files of a run and gives their names.
-fn keep(folder: &Path, record: &RunRecord) -> Result<Vec<String>, String> {
+fn keep(
+    folder: &Path,
+    args: &RunArgs,
+    model: &Model,
+    record: &RunRecord,
+) -> Result<Vec<String>, String> {
     let mut files: Vec<(String, Vec<u8>)> = report::files(record)
         .map_err(|error| error.to_string())?
         .into_iter()
         .map(|file| (file.name, file.bytes))
         .collect();
-    let json = study::to_json(record) + "\n";
-    files.push(("result.json".into(), json.into_bytes()));
+    let run = RunFolder {
+        record: record.clone(),
+        manifest: RunManifest::new(&args.file, &args.all_sets(), model, program()),
+        // It has been read a moment ago.
+        model: std::fs::read_to_string(&args.file).unwrap_or_default(),
+    };
+    let own = study::folder::run_files(&run).into_iter();
+    files.extend(own.map(|(name, text)| (name.to_owned(), text.into_bytes())));
     study::write_files(folder, &files).map_err(|error| error.to_string())?;
     Ok(files.into_iter().map(|(name, _)| name).collect())
 }

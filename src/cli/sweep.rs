@@ -2,13 +2,14 @@
 
 use crate::args::{Format, SweepArgs};
 use crate::ending::Ending;
+use crate::program::program;
 use crate::progress::{stop_on_interrupt, watched};
 use crate::run::safe_name;
 use crate::terminal::{self, Unwritable};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use study::sweep::{
-    Cell, CellResult, CellStore, Outline, PlanError, Program, SweepPlan, SweepRecord, Swept,
+    Cell, CellResult, CellStore, Outline, PlanError, SweepPlan, SweepRecord, Swept,
 };
 use study::{Options, Progress, StudyError};
 
@@ -148,16 +149,6 @@ fn plan(file: &Path) -> Result<SweepPlan, String> {
     })
 }
 
-/// Stands for the code: results of another build are not taken for results of this one.
-fn program() -> Program {
-    let version = env!("CARGO_PKG_VERSION");
-    let file = std::env::current_exe().and_then(std::fs::read);
-    Program {
-        version: version.to_owned(),
-        hash: file.map_or_else(|_| version.to_owned(), |bytes| study::sweep::digest(&bytes)),
-    }
-}
-
 /// Counts the runs, and measures a few short ones to say how long all would take.
 fn dry_run(plan: &SweepPlan, store: &CellStore, threads: usize) -> Result<Ending, Unwritable> {
     let outline = &plan.outline;
@@ -208,6 +199,8 @@ fn keep(folder: &Path, outline: &Outline, record: &SweepRecord) -> Result<Vec<St
         .into_iter()
         .map(|file| (file.name, file.bytes))
         .collect();
+    let (name, text) = study::folder::sweep_file(outline);
+    files.push((name.to_owned(), text.into_bytes()));
     let manifest = study::sweep::manifest(outline, record) + "\n";
     files.push(("manifest.json".to_owned(), manifest.into_bytes()));
     study::write_files(folder, &files).map_err(|error| error.to_string())?;

@@ -22,7 +22,7 @@ pub use groups::groups;
 
 use crate::Error;
 use std::collections::{BTreeMap, BTreeSet};
-use study::record::{Estimate, LatencyRecord, OrdersRecord, RunRecord, Series};
+use study::record::{Estimate, LatencyRecord, OrdersRecord, RunRecord, Series, Word};
 
 /// The kinds that have a column in every file, so that the files of two runs can be joined; others
 /// follow when they occur.
@@ -235,7 +235,7 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
         for (name, w) in &series.workloads {
             let failed = kinds
                 .iter()
-                .map(|kind| w.failed.get(kind).map_or("0".to_owned(), |v| at(v)));
+                .map(|kind| w.failed.get(*kind).map_or("0".to_owned(), |v| at(v)));
             writer.write_record(
                 [time.clone(), "workload".into(), name.clone()]
                     .into_iter()
@@ -332,7 +332,7 @@ impl Subject<'_> {
         )
     }
 
-    fn failures(&mut self, failed: &BTreeMap<&'static str, u64>) -> Result<(), Error> {
+    fn failures(&mut self, failed: &BTreeMap<Word, u64>) -> Result<(), Error> {
         self.count("failed", failed.values().sum())?;
         for (kind, n) in failed {
             self.count(&format!("failed.{kind}"), *n)?;
@@ -362,11 +362,11 @@ fn quantiles(latency: &LatencyRecord) -> [(&'static str, &Estimate); 7] {
     ]
 }
 
-fn kinds(series: &Series) -> Vec<&'static str> {
-    let seen: BTreeSet<&'static str> = series
+fn kinds(series: &Series) -> Vec<&str> {
+    let seen: BTreeSet<&str> = series
         .workloads
         .values()
-        .flat_map(|w| w.failed.keys().copied())
+        .flat_map(|w| w.failed.keys().map(|kind| &**kind))
         .collect();
     let others = seen.iter().copied().filter(|kind| !KINDS.contains(kind));
     KINDS.into_iter().chain(others).collect()

@@ -65,7 +65,7 @@ fn workload_series(rate: f64, p50: f64, p99: f64, seed: u64) -> WorkloadSeries {
             .push(p50 * stretch.sqrt() * (1.0 + 0.05 * noise.next()));
         w.p99_ms.push(p99 * stretch * (1.0 + 0.15 * noise.next()));
     }
-    w.failed = BTreeMap::from([("timeout", timeouts), ("rejected", rejected)]);
+    w.failed = BTreeMap::from([("timeout".into(), timeouts), ("rejected".into(), rejected)]);
     // A lognormal body with a slow two per cent.
     let mut share: f64 = 1.0;
     let mut at = p50 * 0.3;
@@ -84,7 +84,10 @@ fn workload_series(rate: f64, p50: f64, p99: f64, seed: u64) -> WorkloadSeries {
 
 fn workload(rate: f64, p50: f64, p99: f64) -> WorkloadRecord {
     let issued = (rate * 570.0 * 8.0) as u64;
-    let failed = BTreeMap::from([("timeout", issued / 200), ("rejected", issued / 900)]);
+    let failed = BTreeMap::from([
+        ("timeout".into(), issued / 200),
+        ("rejected".into(), issued / 900),
+    ]);
     let lost: u64 = failed.values().sum();
     WorkloadRecord {
         issued,
@@ -128,13 +131,13 @@ fn call(calls: u64, attempts: u64, timeouts: u64) -> CallRecord {
         succeeded: calls - timeouts,
         degraded: timeouts / 2,
         in_flight: 0,
-        failed: BTreeMap::from([("timeout", timeouts)]),
+        failed: BTreeMap::from([("timeout".into(), timeouts)]),
     }
 }
 
 fn transaction() -> TransactionRecord {
     TransactionRecord {
-        protocol: "saga",
+        protocol: "saga".into(),
         started: 91_200,
         committed: 91_000,
         aborted: 150,
@@ -173,14 +176,15 @@ pub(crate) fn checkout() -> RunRecord {
         ("admins", 20.0, 19.0, 88.0),
         ("shoppers", 200.0, 41.0, 236.0),
     ];
-    let objective = |objective: &str, workload: &str, target, value, met, confidence| Objective {
-        objective: objective.into(),
-        workload: workload.into(),
-        target,
-        value: Some(value),
-        met,
-        confidence,
-    };
+    let objective =
+        |objective: &str, workload: &str, target, value, met, confidence: &str| Objective {
+            objective: objective.into(),
+            workload: workload.into(),
+            target,
+            value: Some(value),
+            met,
+            confidence: confidence.to_owned().into(),
+        };
     let mut record = RunRecord {
         model: "checkout".into(),
         seed: 7,
@@ -229,6 +233,7 @@ pub(crate) fn checkout() -> RunRecord {
         orders: None,
         queues: BTreeMap::new(),
         violations: Vec::new(),
+        topology: Topology::default(),
         series: Series {
             window_s: 1.0,
             warmup_s: 30.0,
@@ -257,6 +262,7 @@ pub(crate) fn checkout() -> RunRecord {
                 refused: vec![1.0; 600],
                 queue_length: vec![2.5; 600],
                 utilization: vec![0.64; 600],
+                wasted: vec![0.01; 600],
                 instances: Vec::new(),
             },
         );
@@ -299,6 +305,7 @@ pub(crate) fn empty() -> RunRecord {
         calls: BTreeMap::new(),
         transactions: BTreeMap::new(),
         series: Series::default(),
+        topology: Topology::default(),
         ..checkout()
     }
 }

@@ -44,8 +44,8 @@ mod tests {
         let series = WorkloadSeries {
             goodput: vec![8.0, 0.0, 3.0],
             failed: BTreeMap::from([
-                ("error", vec![1.0, 0.0, 0.0]),
-                ("timeout", vec![1.0, 0.0, 0.0]),
+                ("error".into(), vec![1.0, 0.0, 0.0]),
+                ("timeout".into(), vec![1.0, 0.0, 0.0]),
             ]),
             ..WorkloadSeries::default()
         };

@@ -18,7 +18,7 @@ use crate::units::{
     NOTHING, availability, count, milliseconds, percent, rate, seconds, three_digits,
 };
 use std::collections::BTreeMap;
-use study::record::{CallRecord, Estimate, RunRecord, ServiceRecord, Violation};
+use study::record::{CallRecord, Estimate, RunRecord, ServiceRecord, Violation, Word};
 
 pub use replay::replay;
 
@@ -362,9 +362,9 @@ fn sure(record: &RunRecord, metric: &str, over_replications: &Estimate) -> Estim
 }
 
 /// `1,203 timeout, 12 rejected`, most frequent first.
-fn kinds(failed: &BTreeMap<&'static str, u64>) -> String {
+fn kinds(failed: &BTreeMap<Word, u64>) -> String {
     let mut list: Vec<_> = failed.iter().filter(|(_, n)| **n > 0).collect();
-    list.sort_by_key(|(kind, n)| (std::cmp::Reverse(**n), **kind));
+    list.sort_by_key(|(kind, n)| (std::cmp::Reverse(**n), &***kind));
     let words: Vec<String> = list
         .iter()
         .map(|(kind, n)| format!("{} {kind}", count(**n)))

@@ -99,7 +99,7 @@ impl Combined<'_> {
         }
         let failures = Outcome::FAILURES
             .into_iter()
-            .map(|kind| (kind.name(), sum.ended[kind as usize]));
+            .map(|kind| (kind.name().into(), sum.ended[kind as usize]));
         CallRecord {
             calls: sum.calls,
             attempts: sum.attempts,
@@ -193,7 +193,8 @@ impl Combined<'_> {
             protocol: service
                 .replication
                 .as_ref()
-                .map_or("", |replication| replication.protocol.name()),
+                .map_or("", |replication| replication.protocol.name())
+                .into(),
             elections: sum.elections,
             split_votes: sum.split_votes,
             leaderless_ms: Spans {
@@ -233,7 +234,7 @@ impl Combined<'_> {
                 self.estimate(Range::NotNegative, |r| value(&r.discovery[s]))
             };
             let record = DiscoveryRecord {
-                kind,
+                kind: kind.into(),
                 known: self.estimate(Range::NotNegative, |r| {
                     r.discovery[s].known(service.most_instances(), r.seconds)
                 }),
@@ -339,7 +340,8 @@ fn objective(
             Some((true, true)) => "yes",
             Some((false, false)) => "no",
             Some(_) => "unclear",
-        },
+        }
+        .into(),
     }
 }
 
@@ -390,18 +392,27 @@ mod tests {
     fn an_objective_is_met_by_its_mean_and_sure_by_its_interval() {
         let confidence = |measured: Estimate| {
             let found = objective("availability", "w", 0.99, measured, |value| value >= 0.99);
-            (found.met, found.confidence)
+            (found.met, found.confidence.into_owned())
         };
         let measured = |mean, low, high| Estimate {
             mean: Some(mean),
             low: Some(low),
             high: Some(high),
         };
-        assert_eq!(confidence(measured(0.995, 0.991, 0.999)), (true, "yes"));
-        assert_eq!(confidence(measured(0.995, 0.98, 1.0)), (true, "unclear"));
-        assert_eq!(confidence(measured(0.985, 0.98, 0.991)), (false, "unclear"));
-        assert_eq!(confidence(measured(0.9, 0.89, 0.91)), (false, "no"));
-        assert_eq!(confidence(of(&[1.0])), (true, "unknown"));
-        assert_eq!(confidence(of(&[])), (false, "unknown"));
+        assert_eq!(
+            confidence(measured(0.995, 0.991, 0.999)),
+            (true, "yes".into())
+        );
+        assert_eq!(
+            confidence(measured(0.995, 0.98, 1.0)),
+            (true, "unclear".into())
+        );
+        assert_eq!(
+            confidence(measured(0.985, 0.98, 0.991)),
+            (false, "unclear".into())
+        );
+        assert_eq!(confidence(measured(0.9, 0.89, 0.91)), (false, "no".into()));
+        assert_eq!(confidence(of(&[1.0])), (true, "unknown".into()));
+        assert_eq!(confidence(of(&[])), (false, "unknown".into()));
     }
 }

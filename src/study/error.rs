@@ -77,6 +77,16 @@ pub enum StudyError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// A folder, or a file in it, that is not what a command has left.
+    #[error("can not read `{}`: {why}; {way_out}", path.display())]
+    Folder {
+        /// Which folder or file.
+        path: PathBuf,
+        /// What is the matter with it.
+        why: String,
+        /// What to do.
+        way_out: String,
+    },
 }
 
 impl StudyError {

@@ -143,7 +143,7 @@ impl ServiceFigures {
             max_queue: service.max_queue,
             max_instances: service.max_instances,
             wait: wait.map(|(mean, p99)| [mean / 1e6, millis(p99)]),
-            wasted: (busy > 0).then(|| service.wasted as f64 / busy as f64),
+            wasted: (busy > 0).then(|| service.totals.wasted as f64 / busy as f64),
         }
     }
 }

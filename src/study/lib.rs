@@ -13,6 +13,7 @@ mod error;
 mod fault_log;
 mod faults;
 mod figures;
+pub mod folder;
 mod groups;
 mod json;
 mod load;
@@ -37,6 +38,7 @@ mod stores;
 pub mod sweep;
 #[cfg(test)]
 mod testing;
+mod topology;
 mod transactions;
 mod trial;
 mod windows;

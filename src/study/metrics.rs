@@ -71,7 +71,7 @@ impl Unit {
 }
 
 /// Which way a figure should go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
     /// The more the better.
@@ -408,10 +408,15 @@ impl Places {
 
     /// The share of them that was busy over so many seconds.
     pub(crate) fn busy_share(self, totals: &ServiceTotals, seconds: f64) -> Option<f64> {
-        let busy = totals.busy as f64 / 1e9;
+        self.share(totals.busy, totals, seconds)
+    }
+
+    /// What share of them these workers × nanoseconds are.
+    pub(crate) fn share(self, time: u128, totals: &ServiceTotals, seconds: f64) -> Option<f64> {
+        let time = time as f64 / 1e9;
         match self {
-            Self::All(places) => per(busy, places * seconds),
-            Self::Each(places) => per(busy, places * (totals.instances as f64 / 1e9)),
+            Self::All(places) => per(time, places * seconds),
+            Self::Each(places) => per(time, places * (totals.instances as f64 / 1e9)),
         }
     }
 }

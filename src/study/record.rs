@@ -5,18 +5,26 @@
 
 mod deployments;
 mod groups;
+mod series;
+mod topology;
 
 pub use deployments::DeploymentRecord;
 pub use groups::{GroupRecord, Spans, Staleness};
+pub use series::{EdgeSeries, FaultSpan, QueueSeries, Series, ServiceSeries, WorkloadSeries};
+pub use topology::{Link, LinkKind, Node, NodeKind, Topology};
 
 use crate::metrics::Unit;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stats::Summary;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// A word of the language of results, such as `timeout`: one of ours, or one that was read back.
+pub type Word = Cow<'static, str>;
+
 /// A figure over replications: its mean and 95 % interval (absent with one replication).
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// Over replications; `None` where nothing was measured.
     pub mean: Option<f64>,
@@ -40,7 +48,7 @@ impl Estimate {
 }
 
 /// One run: a model, a seed, its replications.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// The model's name.
     pub model: String,
@@ -62,7 +70,7 @@ pub struct RunRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
     /// What to mind when reading the figures, in words: a warm-up that could not be told, ….
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// One entry per objective and workload.
     pub slo: Vec<Objective>,
@@ -74,7 +82,7 @@ pub struct RunRecord {
     pub calls: BTreeMap<String, CallRecord>,
     /// By `service.endpoint` of the handler that runs them (`service.endpoint#2` from its second
     /// step on); absent where the model has none.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub transactions: BTreeMap<String, TransactionRecord>,
     /// Every figure under the name that experiments and comparisons use, such as
     /// `shoppers.latency.p99`: the mean over replications of its value in each.
@@ -85,36 +93,40 @@ pub struct RunRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_run: Option<WithinRunRecord>,
     /// Replicated services, by name; absent without one.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, GroupRecord>,
     /// By service, where callers learn of instances otherwise than by a static list.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub discovery: BTreeMap<String, DiscoveryRecord>,
     /// Reads at copies of stores, by store; absent where none has any.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stores: BTreeMap<String, StoreRecord>,
     /// What became of orders; absent where the model follows none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orders: Option<OrdersRecord>,
     /// Message queues, by name; absent without one.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub queues: BTreeMap<String, QueueRecord>,
     /// Deployments in their order, then pushes of configuration that may be rolled back; absent without
     /// one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployments: Vec<DeploymentRecord>,
     /// Broken invariants of protocols and of the request path; empty in a sound run.
     pub violations: Vec<Violation>,
-    /// Over time and by latency: what charts and `timeseries.csv` are made of; not in the JSON.
+    /// Over time and by latency: what charts and `timeseries.csv` are made of. Not in the JSON, but in
+    /// `details.json`.
     #[serde(skip)]
     pub series: Series,
+    /// Who is joined to whom; where `series` is.
+    #[serde(skip)]
+    pub topology: Topology,
 }
 
 /// Intervals within a single replication, which neighbouring requests' likeness is allowed for.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WithinRunRecord {
     /// `batch_means`: from the spread of the figure among parts of the run.
-    pub method: &'static str,
+    pub method: Word,
     /// How many parts.
     pub batches: u32,
     /// Simulated seconds of each.
@@ -124,7 +136,7 @@ pub struct WithinRunRecord {
 }
 
 /// A figure of a single replication and its 95 % interval.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WithinEstimate {
     /// Of the whole replication.
     pub value: f64,
@@ -138,7 +150,7 @@ pub struct WithinEstimate {
 }
 
 /// An objective and whether it was met.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Objective {
     /// `availability`, `latency.p99`, ….
     pub objective: String,
@@ -152,11 +164,11 @@ pub struct Objective {
     pub met: bool,
     /// `yes` or `no` when the whole interval is on one side, else `unclear`; with one
     /// replication `unknown`.
-    pub confidence: &'static str,
+    pub confidence: Word,
 }
 
 /// A workload's requests, of those issued after warm-up; counts are sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WorkloadRecord {
     /// Requests made.
     pub issued: u64,
@@ -167,7 +179,7 @@ pub struct WorkloadRecord {
     /// Not ended when the run did.
     pub in_flight: u64,
     /// By kind; kinds that did not occur are absent.
-    pub failed: BTreeMap<&'static str, u64>,
+    pub failed: BTreeMap<Word, u64>,
     /// Succeeded ÷ (succeeded + failed).
     pub availability: Estimate,
     /// Succeeded per second after warm-up.
@@ -177,7 +189,7 @@ pub struct WorkloadRecord {
 }
 
 /// A latency distribution. Quantiles are within 0.1 % of the value of their rank.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyRecord {
     /// Arithmetic mean.
     pub mean: Estimate,
@@ -196,7 +208,7 @@ pub struct LatencyRecord {
 }
 
 /// A service, over all its instances, after warm-up; counts are sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceRecord {
     /// Busy worker time ÷ (workers × time), of the workers of those instances that an autoscaler wanted,
     /// where there is one.
@@ -227,7 +239,7 @@ pub struct ServiceRecord {
 
 /// How many instances an autoscaler made of a service: those that it wanted, so that one that starts
 /// counts, and one that is about to stop does not.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct InstancesRecord {
     /// Over time.
     pub mean: Estimate,
@@ -240,7 +252,7 @@ pub struct InstancesRecord {
 }
 
 /// How many wait.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QueueLength {
     /// Over time.
     pub mean: Estimate,
@@ -249,7 +261,7 @@ pub struct QueueLength {
 }
 
 /// How long they wait.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Wait {
     /// Over requests.
     pub mean: Estimate,
@@ -258,7 +270,7 @@ pub struct Wait {
 }
 
 /// The calls of one caller to one endpoint, begun after warm-up; sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CallRecord {
     /// Calls made.
     pub calls: u64,
@@ -277,14 +289,14 @@ pub struct CallRecord {
     /// Calls not ended when the run did, those lost with a crashed caller included.
     pub in_flight: u64,
     /// By kind; kinds that did not occur are absent.
-    pub failed: BTreeMap<&'static str, u64>,
+    pub failed: BTreeMap<Word, u64>,
 }
 
 /// How callers learnt of a service's instances, after warm-up; counts are sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DiscoveryRecord {
     /// `health_check`, `lease` or `gossip`.
-    pub kind: &'static str,
+    pub kind: Word,
     /// Instances that a caller knew of, over time and callers.
     pub known: Estimate,
     /// From the crash of an instance until a caller that knew it left it out; an instance that was up
@@ -297,7 +309,7 @@ pub struct DiscoveryRecord {
 }
 
 /// How long it took to notice.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Detection {
     /// Crashes × callers that noticed.
     pub count: u64,
@@ -308,10 +320,10 @@ pub struct Detection {
 }
 
 /// The transactions of one step, begun after warm-up; counts are sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TransactionRecord {
     /// As the model writes it.
-    pub protocol: &'static str,
+    pub protocol: Word,
     /// Whose step was reached.
     pub started: u64,
     /// Whose step learned that they committed.
@@ -346,7 +358,7 @@ pub struct TransactionRecord {
 }
 
 /// A store with copies, after warm-up; counts are sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StoreRecord {
     /// Reads at copies.
     pub reads: u64,
@@ -358,7 +370,7 @@ pub struct StoreRecord {
 
 /// Orders: the requests of one workload, those of the warm-up included; each is in exactly one state.
 /// Counts are sums over replications.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OrdersRecord {
     /// Whose requests they are.
     pub workload: String,
@@ -388,7 +400,7 @@ pub struct OrdersRecord {
 /// A message queue: of messages published after warm-up, and what happened to each in every group of
 /// consumers; counts are sums over replications. Published × groups + replayed = acknowledged +
 /// dead-lettered + dropped + in the queue.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QueueRecord {
     /// Messages that the broker took in, those that a producer tried twice included.
     pub published: u64,
@@ -419,7 +431,7 @@ pub struct QueueRecord {
 }
 
 /// How many messages are in a queue, whenever they were published.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Depth {
     /// Over time.
     pub mean: Estimate,
@@ -430,7 +442,7 @@ pub struct Depth {
 }
 
 /// How long participants were in doubt.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct InDoubtRecord {
     /// Over participants.
     pub mean: Estimate,
@@ -441,7 +453,7 @@ pub struct InDoubtRecord {
 }
 
 /// How long keys were held.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LockRecord {
     /// Over participants that held any.
     pub mean: Estimate,
@@ -450,7 +462,7 @@ pub struct LockRecord {
 }
 
 /// A broken invariant, with what is needed to see it again.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Violation {
     /// Which checker spoke.
     pub checker: String,
@@ -462,88 +474,4 @@ pub struct Violation {
     pub event: u64,
     /// What it saw.
     pub what: String,
-}
-
-/// What happened over time, in windows of equal length, and the latency distributions.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Series {
-    /// Length of a window in seconds.
-    pub window_s: f64,
-    /// End of the warm-up in seconds.
-    pub warmup_s: f64,
-    /// By workload.
-    pub workloads: BTreeMap<String, WorkloadSeries>,
-    /// By service.
-    pub services: BTreeMap<String, ServiceSeries>,
-    /// By message queue.
-    pub queues: BTreeMap<String, QueueSeries>,
-    /// Open breakers by edge (`caller->service.endpoint`), mean number over each window; only
-    /// edges that have a breaker.
-    pub breakers: BTreeMap<String, Vec<f64>>,
-    /// The faults of the first replication, for the charts.
-    pub faults: Vec<FaultSpan>,
-    /// When replicated services had no leader in the first replication, for the charts.
-    pub leaderless: Vec<FaultSpan>,
-}
-
-/// A workload over time; each vector has one value per window. A request belongs to the window in
-/// which it ended. Counts are means over replications, quantiles means of the replications'
-/// quantiles (NaN where nothing succeeded).
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct WorkloadSeries {
-    /// Requests issued per second.
-    pub issued: Vec<f64>,
-    /// Successes per second.
-    pub goodput: Vec<f64>,
-    /// Of these, degraded, per second.
-    pub degraded: Vec<f64>,
-    /// Failures per second, by kind; kinds that never occur are absent.
-    pub failed: BTreeMap<&'static str, Vec<f64>>,
-    /// Milliseconds.
-    pub p50_ms: Vec<f64>,
-    /// Milliseconds.
-    pub p99_ms: Vec<f64>,
-    /// `(latency ms, share of successes slower)`, latency rising, all replications, after warm-up.
-    pub ccdf: Vec<(f64, f64)>,
-}
-
-/// A service over time; one value per window, means over replications.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct ServiceSeries {
-    /// Arrivals per second.
-    pub arrivals: Vec<f64>,
-    /// Answers per second.
-    pub completed: Vec<f64>,
-    /// Refusals per second.
-    pub refused: Vec<f64>,
-    /// Time average.
-    pub queue_length: Vec<f64>,
-    /// Time average of busy workers ÷ workers.
-    pub utilization: Vec<f64>,
-    /// Time average of the instances; empty where no autoscaler changes their number.
-    pub instances: Vec<f64>,
-}
-
-/// A message queue over time; one value per window, means over replications.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct QueueSeries {
-    /// Messages taken in per second.
-    pub published: Vec<f64>,
-    /// Acknowledged per second, over all groups of consumers.
-    pub acknowledged: Vec<f64>,
-    /// Tries refused per second.
-    pub refused: Vec<f64>,
-    /// Time average of the messages in it: how far its consumers are behind.
-    pub depth: Vec<f64>,
-}
-
-/// A fault as charts mark it.
-#[derive(Clone, PartialEq, Debug)]
-pub struct FaultSpan {
-    /// For people: `payment slow x8`.
-    pub label: String,
-    /// Seconds.
-    pub from_s: f64,
-    /// Seconds; the run's end when it was not over.
-    pub to_s: f64,
 }

@@ -18,7 +18,7 @@ use crate::queues::{QueueFacts, QueueFigures};
 use crate::sections::{Sectioned, Sections, Totals};
 use crate::stores::StoreFacts;
 use crate::transactions::TransactionFacts;
-use crate::windows::{ServiceTotals, Windows, WorkloadWindow};
+use crate::windows::{EdgeWindow, ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
 use cluster::{
     DeploymentFact, DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,
@@ -77,15 +77,12 @@ struct EdgeFacts {
     open: Gauge,
     /// Calls started before the end of the warm-up.
     started_before: u64,
-    window: EdgeMark,
-}
-
-/// Totals at the start of the window in hand.
-#[derive(Clone, Default)]
-struct EdgeMark {
-    started: u64,
-    ended: [u64; Outcome::ALL.len()],
-    open: u128,
+    /// Nanoseconds: of every call that is over, from its start to its end, less the starts of those
+    /// under way. The time that those have taken is added when it is asked for.
+    taken: i128,
+    /// Totals at the start of the window in hand.
+    window: EdgeWindow,
+    open_mark: u128,
 }
 
 #[derive(Clone, Default)]
@@ -161,8 +158,6 @@ pub(crate) struct ServiceMeasured {
     pub(crate) max_queue: u64,
     pub(crate) max_instances: u64,
     pub(crate) wait: Histogram,
-    /// Nanoseconds of workers.
-    pub(crate) wasted: u128,
 }
 
 impl<'a> Recorder<'a> {
@@ -191,7 +186,7 @@ impl<'a> Recorder<'a> {
             stores: Vec::new(),
             deployments: Vec::new(),
             faults: FaultLog::default(),
-            windows: Windows::new(plan.windows(), workloads, services, breakers),
+            windows: Windows::new(plan.windows(), workloads, services, edges.len(), breakers),
             sections: None,
             window_start: Instant::ZERO,
             warm: plan.warmup_end == Instant::ZERO,
@@ -283,7 +278,6 @@ impl<'a> Recorder<'a> {
                 max_queue: if warm { service.queue.max() } else { 0 },
                 max_instances: if warm { service.instances.max() } else { 0 },
                 wait: service.wait,
-                wasted: service.wasted,
             }
         });
         let seconds = end.since(self.plan.warmup_end).as_secs_f64();
@@ -381,24 +375,22 @@ impl<'a> Recorder<'a> {
     fn close_window(&mut self, end: Instant) {
         self.windows.cover(end.since(self.window_start));
         self.pass_sections(end);
-        for ((latency, edge), rows) in self
-            .latencies
-            .iter_mut()
-            .zip(&mut self.edges)
-            .zip(&mut self.windows.workloads)
-        {
-            let ended = edge.ended_in_all();
+        for (edge, rows) in self.edges.iter_mut().zip(&mut self.windows.edges) {
+            let totals = edge.totals(end);
+            rows.push(totals.since(&edge.window));
+            edge.window = totals;
+        }
+        let edges = self.windows.edges.iter().filter_map(|rows| rows.last());
+        let latencies = self.latencies.iter_mut();
+        for ((latency, edge), rows) in latencies.zip(edges).zip(&mut self.windows.workloads) {
             let mut row = WorkloadWindow {
-                issued: edge.started - edge.window.started,
+                issued: edge.started,
+                ended: edge.ended,
                 ..Default::default()
             };
-            for (i, count) in row.ended.iter_mut().enumerate() {
-                *count = ended[i] - edge.window.ended[i];
-            }
             if let Some([p50, p99]) = latency.close_window() {
                 (row.p50, row.p99, row.quantiles) = (p50.into(), p99.into(), 1);
             }
-            (edge.window.started, edge.window.ended) = (edge.started, ended);
             rows.push(row);
         }
         for (service, rows) in self.services.iter_mut().zip(&mut self.windows.services) {
@@ -412,8 +404,8 @@ impl<'a> Recorder<'a> {
         for (edge, rows) in &mut self.windows.breakers {
             let edge = &mut self.edges[*edge];
             let open = edge.open.integral(end.as_nanos());
-            rows.push(open - edge.window.open);
-            edge.window.open = open;
+            rows.push(open - edge.open_mark);
+            edge.open_mark = open;
         }
         self.window_start = end;
     }
@@ -438,8 +430,10 @@ impl Observer for Recorder<'_> {
     }
 
     #[inline]
-    fn call_started(&mut self, _now: Instant, edge: EdgeId) {
-        self.edges[edge].started += 1;
+    fn call_started(&mut self, now: Instant, edge: EdgeId) {
+        let facts = &mut self.edges[edge];
+        facts.started += 1;
+        facts.taken -= i128::from(now.as_nanos());
     }
 
     #[inline]
@@ -451,7 +445,9 @@ impl Observer for Recorder<'_> {
     #[inline]
     fn call_ended(&mut self, now: Instant, edge: EdgeId, started: Instant, outcome: Outcome) {
         let phase = self.phase(started);
-        self.edges[edge].ended[phase][outcome as usize] += 1;
+        let facts = &mut self.edges[edge];
+        facts.ended[phase][outcome as usize] += 1;
+        facts.taken += i128::from(now.as_nanos());
         if outcome.is_success()
             && let Some(latency) = self.latencies.get_mut(edge)
         {
@@ -460,8 +456,10 @@ impl Observer for Recorder<'_> {
     }
 
     #[inline]
-    fn call_lost(&mut self, _now: Instant, edge: EdgeId, _started: Instant) {
-        self.edges[edge].lost += 1;
+    fn call_lost(&mut self, now: Instant, edge: EdgeId, _started: Instant) {
+        let facts = &mut self.edges[edge];
+        facts.lost += 1;
+        facts.taken += i128::from(now.as_nanos());
     }
 
     #[inline]
@@ -576,6 +574,20 @@ impl Observer for Recorder<'_> {
 }
 
 impl EdgeFacts {
+    fn totals(&self, now: Instant) -> EdgeWindow {
+        let ended = self.ended_in_all();
+        // Fewer than none only where a call ended twice, which is told as a violation.
+        let over = ended.iter().sum::<u64>() + self.lost;
+        let under_way = i128::from(self.started) - i128::from(over);
+        let in_flight = self.taken + under_way * i128::from(now.as_nanos());
+        EdgeWindow {
+            started: self.started,
+            attempts: self.attempts[0] + self.attempts[1],
+            ended,
+            in_flight: in_flight.max(self.window.in_flight as i128) as u128,
+        }
+    }
+
     /// By the number of the outcome, whenever the call started.
     fn ended_in_all(&self) -> [u64; Outcome::ALL.len()] {
         std::array::from_fn(|i| self.ended[0][i] + self.ended[1][i])
@@ -607,6 +619,7 @@ impl ServiceFacts {
             ejections: self.ejections,
             queue: self.queue.integral(now.as_nanos()),
             busy: self.busy.integral(now.as_nanos()),
+            wasted: self.wasted,
             instances: self.instances.integral(now.as_nanos()),
             scaled_up: self.scaled_up,
             scaled_down: self.scaled_down,

@@ -13,6 +13,7 @@ use crate::progress::Progress;
 use crate::record::{Estimate, RunRecord, Violation};
 use crate::recorder::Recorder;
 use crate::stopwatch::Stopwatch;
+use crate::topology::topology;
 use crate::within_run::{is_steady, warnings as too_short, within_run};
 use clock::Instant;
 use cluster::{Ended, Limits, Reason, TransactionStep, World};
@@ -267,6 +268,7 @@ impl<'a> Study<'a> {
             queues: combined.queues(),
             violations,
             series: combined.series(),
+            topology: topology(self.model),
             wall_s: watch.seconds(),
         }
     }

@@ -5,8 +5,8 @@ use crate::faults;
 use crate::figures::millis;
 use crate::metrics::Places;
 use crate::queues::QueueTotals;
-use crate::record::{FaultSpan, QueueSeries, Series, ServiceSeries, WorkloadSeries};
-use crate::windows::{ServiceTotals, WorkloadWindow};
+use crate::record::{EdgeSeries, FaultSpan, QueueSeries, Series, ServiceSeries, WorkloadSeries};
+use crate::windows::{EdgeWindow, ServiceTotals, WorkloadWindow};
 use policy::Outcome;
 
 /// Points of a latency curve.
@@ -40,6 +40,8 @@ impl Combined<'_> {
         });
         let queues = self.model.queues.iter().zip(&windows.queues);
         let queues = queues.map(|(queue, rows)| (queue.name.clone(), queue_series(rows, &seconds)));
+        let edges = self.edges.iter().zip(&windows.edges);
+        let edges = edges.map(|(name, rows)| (name.clone(), edge_series(rows, &seconds)));
         let breakers = windows.breakers.iter().map(|(edge, open)| {
             let mean = open
                 .iter()
@@ -72,6 +74,7 @@ impl Combined<'_> {
             workloads: workloads.collect(),
             services: services.collect(),
             queues: queues.collect(),
+            edges: edges.collect(),
             breakers: breakers.collect(),
             faults: faults
                 .map(|(fault, from, to)| FaultSpan {
@@ -107,7 +110,7 @@ fn workload_series(rows: &[WorkloadWindow], seconds: &[f64]) -> WorkloadSeries {
         }),
         degraded: rates(&|row| row.ended[Outcome::Degraded as usize]),
         failed: occurred
-            .map(|kind| (kind.name(), rates(&|row| row.ended[kind as usize])))
+            .map(|kind| (kind.name().into(), rates(&|row| row.ended[kind as usize])))
             .collect(),
         p50_ms: quantiles(|row| row.p50),
         p99_ms: quantiles(|row| row.p99),
@@ -122,21 +125,44 @@ fn service_series(rows: &[ServiceTotals], seconds: &[f64], places: Places) -> Se
             .map(|(row, s)| value(row) / s)
             .collect()
     };
+    let share_of_workers = |time: fn(&ServiceTotals) -> u128| -> Vec<f64> {
+        let shares = rows.iter().zip(seconds);
+        let shares = shares.map(|(row, s)| places.share(time(row), row, *s));
+        shares.map(|share| share.unwrap_or(0.0)).collect()
+    };
     ServiceSeries {
         arrivals: over_time(&|row| row.arrived as f64),
         completed: over_time(&|row| row.completed as f64),
         refused: over_time(&|row| row.refused as f64),
         queue_length: over_time(&|row| row.queue as f64 / 1e9),
-        utilization: match places {
-            Places::All(workers) => over_time(&|row| row.busy as f64 / 1e9 / workers),
-            Places::Each(_) => (rows.iter().zip(seconds))
-                .map(|(row, s)| places.busy_share(row, *s).unwrap_or(0.0))
-                .collect(),
-        },
+        utilization: share_of_workers(|row| row.busy),
+        wasted: share_of_workers(|row| row.wasted),
         instances: match places {
             Places::All(_) => Vec::new(),
             Places::Each(_) => over_time(&|row| row.instances as f64 / 1e9),
         },
+    }
+}
+
+fn edge_series(rows: &[EdgeWindow], seconds: &[f64]) -> EdgeSeries {
+    let rates = |count: &dyn Fn(&EdgeWindow) -> u64| -> Vec<f64> {
+        let rows = rows.iter().zip(seconds);
+        rows.map(|(row, s)| count(row) as f64 / s).collect()
+    };
+    let kinds = Outcome::FAILURES.into_iter();
+    let occurred = kinds.filter(|kind| rows.iter().any(|row| row.ended[*kind as usize] > 0));
+    EdgeSeries {
+        calls: rates(&|row| row.started),
+        attempts: rates(&|row| row.attempts),
+        succeeded: rates(&|row| {
+            row.ended[Outcome::Success as usize] + row.ended[Outcome::Degraded as usize]
+        }),
+        failed: occurred
+            .map(|kind| (kind.name().into(), rates(&|row| row.ended[kind as usize])))
+            .collect(),
+        in_flight: (rows.iter().zip(seconds))
+            .map(|(row, s)| row.in_flight as f64 / 1e9 / s)
+            .collect(),
     }
 }
 
@@ -176,7 +202,10 @@ mod tests {
             (series.issued[0], series.goodput[0], series.degraded[0]),
             (6.0, 4.0, 1.0)
         );
-        assert_eq!(series.failed, BTreeMap::from([("timeout", vec![2.0, 0.0])]));
+        assert_eq!(
+            series.failed,
+            BTreeMap::from([("timeout".into(), vec![2.0, 0.0])])
+        );
         assert_eq!((series.p50_ms[0], series.p99_ms[0]), (2.0, 3.0));
         assert!(series.p50_ms[1].is_nan(), "nothing succeeded");
         let rows = [ServiceTotals {

@@ -20,6 +20,8 @@ mod tasks;
 mod tests;
 mod words;
 
+pub(crate) use words::shell_line;
+
 pub use cell::{CellResult, Figure};
 pub use engine::{Swept, sweep};
 pub use forecast::{Forecast, forecast};

@@ -212,7 +212,7 @@ impl Combined<'_> {
         // Only who does work for good before the outcome is known undoes it, or lets it be seen.
         let undoes = step.protocol != "two_phase_commit";
         TransactionRecord {
-            protocol: step.protocol,
+            protocol: step.protocol.into(),
             started,
             committed,
             aborted,

@@ -6,6 +6,7 @@
 use crate::queues::QueueTotals;
 use clock::Duration;
 use cluster::EdgeId;
+use policy::Outcome;
 
 /// Windows of one replication, or the sum of several.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Windows {
     pub(crate) services: Vec<Vec<ServiceTotals>>,
     /// By queue, then window.
     pub(crate) queues: Vec<Vec<QueueTotals>>,
+    /// By edge, then window.
+    pub(crate) edges: Vec<Vec<EdgeWindow>>,
     /// Of edges with a breaker, rising: open breakers × nanoseconds by window.
     pub(crate) breakers: Vec<(EdgeId, Vec<u128>)>,
 }
@@ -34,6 +37,17 @@ pub(crate) struct WorkloadWindow {
     pub(crate) quantiles: u32,
 }
 
+/// The calls of an edge in one window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct EdgeWindow {
+    pub(crate) started: u64,
+    pub(crate) attempts: u64,
+    /// By the number of the outcome.
+    pub(crate) ended: [u64; Outcome::ALL.len()],
+    /// Calls under way × nanoseconds.
+    pub(crate) in_flight: u128,
+}
+
 /// What a service did; running totals, or their difference over a span.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct ServiceTotals {
@@ -48,6 +62,8 @@ pub(crate) struct ServiceTotals {
     pub(crate) queue: u128,
     /// Busy workers × nanoseconds.
     pub(crate) busy: u128,
+    /// Busy workers whose caller had given up × nanoseconds, after warm-up.
+    pub(crate) wasted: u128,
     /// Instances × nanoseconds; 0 where nobody was told how many there are.
     pub(crate) instances: u128,
     /// How often an autoscaler made them more, and fewer.
@@ -61,6 +77,7 @@ impl Windows {
         windows: usize,
         workloads: usize,
         services: usize,
+        edges: usize,
         breakers: impl IntoIterator<Item = EdgeId>,
     ) -> Self {
         let breakers = breakers.into_iter();
@@ -71,6 +88,7 @@ impl Windows {
                 .collect(),
             services: (0..services).map(|_| Vec::with_capacity(windows)).collect(),
             queues: Vec::new(),
+            edges: (0..edges).map(|_| Vec::with_capacity(windows)).collect(),
             breakers: breakers
                 .map(|edge| (edge, Vec::with_capacity(windows)))
                 .collect(),
@@ -93,6 +111,9 @@ impl Windows {
         }
         for (mine, theirs) in self.queues.iter_mut().zip(&other.queues) {
             add_rows(mine, theirs, QueueTotals::add);
+        }
+        for (mine, theirs) in self.edges.iter_mut().zip(&other.edges) {
+            add_rows(mine, theirs, EdgeWindow::add);
         }
         for ((_, mine), (_, theirs)) in self.breakers.iter_mut().zip(&other.breakers) {
             add_rows(mine, theirs, |a, b| *a += b);
@@ -122,6 +143,27 @@ impl WorkloadWindow {
     }
 }
 
+impl EdgeWindow {
+    fn add(&mut self, other: &Self) {
+        self.started += other.started;
+        self.attempts += other.attempts;
+        for (a, b) in self.ended.iter_mut().zip(other.ended) {
+            *a += b;
+        }
+        self.in_flight += other.in_flight;
+    }
+
+    /// What was added to these totals since `mark`.
+    pub(crate) fn since(&self, mark: &Self) -> Self {
+        Self {
+            started: self.started - mark.started,
+            attempts: self.attempts - mark.attempts,
+            ended: std::array::from_fn(|i| self.ended[i] - mark.ended[i]),
+            in_flight: self.in_flight - mark.in_flight,
+        }
+    }
+}
+
 impl ServiceTotals {
     fn add(&mut self, other: &Self) {
         self.arrived += other.arrived;
@@ -131,6 +173,7 @@ impl ServiceTotals {
         self.ejections += other.ejections;
         self.queue += other.queue;
         self.busy += other.busy;
+        self.wasted += other.wasted;
         self.instances += other.instances;
         self.scaled_up += other.scaled_up;
         self.scaled_down += other.scaled_down;
@@ -146,6 +189,7 @@ impl ServiceTotals {
             ejections: self.ejections - mark.ejections,
             queue: self.queue - mark.queue,
             busy: self.busy - mark.busy,
+            wasted: self.wasted - mark.wasted,
             instances: self.instances - mark.instances,
             scaled_up: self.scaled_up - mark.scaled_up,
             scaled_down: self.scaled_down - mark.scaled_down,

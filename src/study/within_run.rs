@@ -36,7 +36,7 @@ pub(crate) fn within_run(metrics: &[Metric], figures: &Figures) -> Option<Within
         estimates.insert(metric.name.clone(), estimate);
     }
     Some(WithinRunRecord {
-        method: "batch_means",
+        method: "batch_means".into(),
         batches: sectioned.coarse.len() as u32,
         batch_s: sectioned.seconds,
         metrics: estimates,

@@ -41,7 +41,7 @@ pub fn groups(record: &RunRecord) -> Result<Option<Vec<u8>>, Error> {
         let (leaderless, staleness) = (&group.leaderless_ms, &group.staleness_ms);
         writer.write_record([
             name.clone(),
-            group.protocol.to_owned(),
+            group.protocol.to_string(),
             group.elections.to_string(),
             group.split_votes.to_string(),
             leaderless.count.to_string(),

@@ -48,8 +48,8 @@ mod tests {
             low: None,
             high: None,
         };
-        let record = |kind, count, mean, max| DiscoveryRecord {
-            kind,
+        let record = |kind: &'static str, count, mean, max| DiscoveryRecord {
+            kind: kind.into(),
             known: fixture::within(11.4, 0.01),
             down_detected_ms: Detection { count, mean, max },
             false_positives: 12,

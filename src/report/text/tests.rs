@@ -158,7 +158,7 @@ fn the_interval_within_one_run_is_shown_where_it_is_reliable() {
     };
     let [mean, p99] = ["mean", "p99"].map(|what| format!("shoppers.latency.{what}"));
     record.within_run = Some(WithinRunRecord {
-        method: "batch_means",
+        method: "batch_means".into(),
         batches: 22,
         batch_s: 25.0,
         metrics: [(mean, within(true)), (p99, within(false))].into(),

@@ -59,7 +59,7 @@ fn line(objective: &Objective, ink: Ink, style: &Style, out: &mut String) {
         .map_or("nothing measured".to_owned(), |value| {
             close(value, objective.target, show)
         });
-    let doubt = match objective.confidence {
+    let doubt = match &*objective.confidence {
         "unclear" => ", unclear",
         _ => "",
     };

@@ -12,11 +12,11 @@ use crate::metrics::{Metric, Unit, find_metric};
 use crate::trial::Trial;
 use model::Model;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stats::{Interval, Summary};
 
 /// Whether something is met.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// For sure.

@@ -6,10 +6,10 @@ use super::judge::Verdict;
 use crate::metrics::Unit;
 use crate::record::Estimate;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The highest load that meets the objectives, and what led to it.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Capacity {
     /// The model's name.
     pub model: String,
@@ -38,7 +38,7 @@ pub struct Capacity {
 }
 
 /// An objective of a workload.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Goal {
     /// `availability`, `latency.p99`, ….
     pub objective: String,
@@ -51,7 +51,7 @@ pub struct Goal {
 }
 
 /// The system with all it has, or without something.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
     /// What is lost, such as `node:a-1`; empty: nothing.
     pub without: String,
@@ -77,7 +77,7 @@ pub struct Case {
 }
 
 /// Whether there is a highest load that meets the objectives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It lies between `low` and `high`.
@@ -89,7 +89,7 @@ pub enum Outcome {
 }
 
 /// A figure that is known to lie between two others.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Span {
     /// The likeliest value.
     pub value: f64,
@@ -100,7 +100,7 @@ pub struct Span {
 }
 
 /// What was measured under one load.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LoadRecord {
     /// Requests a second.
     pub load: f64,
@@ -125,7 +125,7 @@ pub struct LoadRecord {
 }
 
 /// Means and quantiles of a latency, in milliseconds.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Latencies {
     /// Arithmetic mean.
     pub mean: Estimate,
@@ -136,7 +136,7 @@ pub struct Latencies {
 }
 
 /// An objective under one load.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GoalRecord {
     /// What was measured, with a 95 % interval.
     pub value: Estimate,

@@ -4,7 +4,7 @@ use super::record::{Difference, Verdict};
 use crate::metrics::{Better, Metric};
 use crate::trial::Trial;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stats::{Paired, bonferroni, holm};
 
 /// Of the family: with this probability, no interval and no verdict of a comparison is wrong.
@@ -14,7 +14,7 @@ pub(super) const CONFIDENCE: f64 = 0.95;
 const POWER: f64 = 0.8;
 
 /// How the error of many verdicts together is kept at 5 %.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Correction {
     /// Holm's step-down procedure: finds all that Bonferroni finds, and more.

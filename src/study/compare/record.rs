@@ -5,10 +5,10 @@
 use super::Correction;
 use crate::metrics::{Better, Unit};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Several settings, each compared with the first.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// Of every setting.
     pub seed: u64,
@@ -39,7 +39,7 @@ pub struct Comparison {
 }
 
 /// One of those that were compared.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SettingRecord {
     /// What it is called here.
     pub name: String,
@@ -60,7 +60,7 @@ pub struct SettingRecord {
 }
 
 /// A metric in one setting, less that in the first.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// The setting's name.
     pub setting: String,
@@ -100,7 +100,7 @@ pub struct Difference {
 }
 
 /// What a difference comes to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It moved the way it should.

@@ -2,11 +2,11 @@
 
 use super::Estimate;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A change of the running system; counts are sums over replications, the warm-up included. Times are
 /// seconds: of the run where they say when, else from one thing to the next.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeploymentRecord {
     /// Whose version it is; `config`: a push of configuration.
     pub service: String,

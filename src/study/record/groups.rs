@@ -1,14 +1,15 @@
 //! What a run tells of replicated services.
 
+use super::Word;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A replicated service after warm-up; counts are sums over replications, times are of all
 /// replications together.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GroupRecord {
     /// As the model names it.
-    pub protocol: &'static str,
+    pub protocol: Word,
     /// How often somebody began to lead.
     pub elections: u64,
     /// Terms that ended without a leader because several stood for election.
@@ -32,7 +33,7 @@ pub struct GroupRecord {
 }
 
 /// Times of one kind; `None` where there were none.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Spans {
     /// How many.
     pub count: u64,
@@ -51,7 +52,7 @@ pub struct Spans {
 }
 
 /// How far reads were behind; `None` where none was.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Staleness {
     /// Arithmetic mean.
     pub mean: Option<f64>,

@@ -159,7 +159,7 @@ fn a_service_is_averaged_over_the_time_after_warm_up() {
         (1, Some(6 * MS))
     );
     // The work began ten milliseconds before the warm-up ended.
-    assert_eq!(service.wasted, u128::from(40 * MS));
+    assert_eq!(service.totals.wasted, u128::from(40 * MS));
     let rows = &measured.windows.services[0];
     assert_eq!(
         (rows[95].arrived, rows[90].busy, rows[89].busy),

@@ -139,7 +139,7 @@ workloads: {users: {target: server.get, arrivals: {poisson: {rate: 500/s}}}}
     let verdicts: Vec<_> = record
         .slo
         .iter()
-        .map(|o| (o.objective.as_str(), o.met, o.confidence))
+        .map(|o| (o.objective.as_str(), o.met, &*o.confidence))
         .collect();
     let expected = [
         ("availability", true, "yes"),

@@ -4,10 +4,10 @@
 
 use crate::record::Estimate;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Whether a system recovers by itself from a trigger that is over, under each load.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Stability {
     /// The model's name.
     pub model: String,
@@ -46,7 +46,7 @@ pub struct Stability {
 }
 
 /// The system with one value of what is varied.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SettingRecord {
     /// The value; empty where nothing is varied.
     pub setting: String,
@@ -61,7 +61,7 @@ pub struct SettingRecord {
 }
 
 /// What a load is, by what all triggers do to it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Served without a trigger, and again after every one.
@@ -84,7 +84,7 @@ impl State {
 }
 
 /// A trigger of one length.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TriggerRecord {
     /// How long it lasts.
     pub lasts_s: f64,
@@ -95,7 +95,7 @@ pub struct TriggerRecord {
 }
 
 /// The boundary between two states, on the axis of loads.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Boundary {
     /// The middle between both ends; null unless both are known.
     pub value: Option<f64>,
@@ -106,7 +106,7 @@ pub struct Boundary {
 }
 
 /// What a trigger did to one load.
-#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Requests a second.
     pub load: f64,
@@ -126,7 +126,7 @@ pub struct Cell {
 }
 
 /// What came of a trigger.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every replication was well again.

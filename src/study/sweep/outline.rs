@@ -202,8 +202,9 @@ impl Outline {
 }
 
 impl Source {
-    fn of(path: &Path) -> Self {
-        // Both files have been read before; one that has gone since has the hash of nothing.
+    /// The file at a path.
+    pub fn of(path: &Path) -> Self {
+        // It has been read before; one that has gone since has the hash of nothing.
         let bytes = fs::read(path).unwrap_or_default();
         Self {
             file: shown_path(path),
