@@ -211,6 +211,13 @@ pub(crate) fn resolve(
             )
             .help("deploy it with `rolling`, `canary` or `all_at_once`");
         }
+        if matches!(shape.strategy.value, StrategyShape::BlueGreen) && names.is_broker(service) {
+            cx.problem(
+                shape.strategy.span,
+                "the partitions of a queue do not move to brokers beside those that have them",
+            )
+            .help("deploy it with `rolling`, `canary` or `all_at_once`");
+        }
         if matches!(shape.strategy.value, StrategyShape::BlueGreen) && names.is_autoscaled(service)
         {
             cx.problem(
@@ -306,7 +313,7 @@ pub(crate) fn resolve_rollback(
         mode,
         detect: shape
             .detect
-            .map_or_else(Vec::new, |detect| detectors(detect.value)),
+            .map_or_else(Vec::new, |detect| detectors(detect.value, cx)),
         replay: replay
             .iter()
             .filter_map(|word| names.queue(word, cx))
@@ -321,7 +328,7 @@ pub(crate) fn resolve_rollback(
     }
 }
 
-fn detectors(shape: DetectShape) -> Vec<Detector> {
+fn detectors(shape: DetectShape, cx: &mut Reader<'_>) -> Vec<Detector> {
     let (over, minimum) = (shape.over.0, shape.minimum.0);
     let mut found = Vec::new();
     if let Some(ratio) = shape.error_rate {
@@ -351,6 +358,7 @@ fn detectors(shape: DetectShape) -> Vec<Detector> {
         }));
     }
     if let Some(burn) = shape.burn_rate {
+        cx.burn_rates.push(burn.span);
         let burn = burn.value;
         found.push(Detector::BurnRate {
             above: burn.above.0,

@@ -40,6 +40,8 @@ pub(crate) struct ServiceNames {
     pub(crate) replicated: bool,
     /// Whether it is autoscaled, likewise.
     pub(crate) autoscaled: bool,
+    /// Whether a queue has its partitions there, likewise.
+    pub(crate) broker: bool,
 }
 
 /// Which kinds of places may stand somewhere.
@@ -152,6 +154,10 @@ impl Names {
     /// Whether a service is replicated, as far as it could be read.
     pub(crate) fn is_replicated(&self, service: ServiceId) -> bool {
         self.services()[service].replicated
+    }
+
+    pub(crate) fn is_broker(&self, service: ServiceId) -> bool {
+        self.services()[service].broker
     }
 
     pub(crate) fn is_autoscaled(&self, service: ServiceId) -> bool {

@@ -377,12 +377,12 @@ fn usual(preset: Option<&PresetWord>, workers: u32) -> MessageQueue {
             },
             ..own
         },
-        // Quorum queues: consumer_timeout 30 min, delivery-limit 20, overflow drop-head; no bound on
-        // prefetch.
+        // Quorum queues: consumer_timeout 30 min; delivery-limit 20, and a message is dead once it came
+        // back more often than that; overflow drop-head; no bound on prefetch.
         Some(PresetWord::Rabbitmq) => MessageQueue {
             prefetch: u32::MAX,
             ack_timeout: Duration::from_secs(1_800),
-            max_deliveries: Some(20),
+            max_deliveries: Some(21),
             when_full: WhenFull::DropOldest,
             ..own
         },

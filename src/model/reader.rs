@@ -38,6 +38,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) tables: Vec<Vec<String>>,
     /// Distributions that policies draw from; a second one of the same kind is the first.
     pub(crate) policy_spans: Vec<Distribution>,
+    /// Where something watches how fast the error budget burns.
+    pub(crate) burn_rates: Vec<Span>,
 }
 
 impl<'a> Reader<'a> {
@@ -50,6 +52,7 @@ impl<'a> Reader<'a> {
             depth: 0,
             tables: Vec::new(),
             policy_spans: Vec::new(),
+            burn_rates: Vec::new(),
         }
     }
 

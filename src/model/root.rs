@@ -89,6 +89,12 @@ pub(crate) fn read(tree: &Node, file_stem: &str, cx: &mut Reader<'_>) -> Option<
     }
     let deployments = root.deployments.map_or_else(Vec::new, |list| list.value.0);
     let (deployments, versions) = deployments::resolve(deployments, &names, cx);
+    if slo.availability.is_none() {
+        for burn_rate in std::mem::take(&mut cx.burn_rates) {
+            cx.problem(burn_rate, "there is no error budget to burn")
+                .help("add an objective, such as `slo: {availability: 99.9%}`: what it leaves is the budget");
+        }
+    }
     let queues = root.queues.map_or_else(Named::empty, |queues| queues.value);
     let queues = queues::resolve(queues, &services, &names, cx);
     let orders = root
@@ -188,6 +194,10 @@ fn gather_names(root: &Root, tree: &Node) -> Names {
             endpoints.names().map(str::to_owned).collect(),
         ))
     };
+    let queues = root.queues.iter().flat_map(|queues| &queues.0);
+    let brokers: Vec<&str> = queues
+        .filter_map(|(_, queue)| Some(queue.as_ref()?.broker.as_ref()?.value.as_str()))
+        .collect();
     let services = root.services.as_ref().map(|services| {
         let services = services.0.iter();
         let named = services.map(|(name, service)| ServiceNames {
@@ -199,6 +209,7 @@ fn gather_names(root: &Root, tree: &Node) -> Names {
             autoscaled: service
                 .as_ref()
                 .is_some_and(|service| service.autoscale.is_some()),
+            broker: brokers.contains(&name.value.as_str()),
         });
         named.collect()
     });

@@ -171,7 +171,7 @@ stores:
   goods: {owner: stock}
 queues:
   mails: {consumer: mailer.send, max_deliveries: 3, dead_letter: lost}
-  lost: {}
+  lost: {consumer: mailer.send}
 workloads:
   buyers: {target: front.buy, arrivals: {poisson: {rate: 5/s}}}
   lookers: {target: front.look, arrivals: {poisson: {rate: 5/s}}}
@@ -197,6 +197,7 @@ workloads:
                 ("stock", "goods", LinkKind::Write),
                 ("mails", "mailer", LinkKind::Consume),
                 ("mails", "lost", LinkKind::DeadLetter),
+                ("lost", "mailer", LinkKind::Consume),
                 ("goods", "front", LinkKind::Read),
             ]
         );

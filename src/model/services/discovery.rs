@@ -98,9 +98,19 @@ pub(super) fn resolve_discovery(
                 cx.problem(at, message)
                     .help("Eureka's are `heartbeat: 30s, expiry: 90s`");
             }
-            let registry = lease.registry.as_ref();
+            let registry = lease.registry.as_ref().and_then(|word| {
+                let service = names.service(word, cx)?;
+                if names.is_autoscaled(service) {
+                    cx.problem(
+                        word.span,
+                        "nobody would know where a registry that comes and goes is",
+                    )
+                    .help("name a service without `autoscale`");
+                }
+                Some(service)
+            });
             Discovery::Lease(Lease {
-                registry: registry.and_then(|registry| names.service(registry, cx)),
+                registry,
                 heartbeat: lease.heartbeat.0,
                 expiry: lease.expiry.0,
                 eviction: lease.eviction.0,

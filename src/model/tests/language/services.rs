@@ -301,6 +301,11 @@ fn who_is_autoscaled_is_in_nothing_that_needs_a_number() {
             "queues: {q: {consumer: s.e, broker: s}}",
             "between brokers that come and go",
         ),
+        (
+            "discovery: {lease: {registry: s}}, autoscale: {max: 6, utilization: 70%}",
+            "",
+            "a registry that comes and goes",
+        ),
     ] {
         let complaint = refused(keys, sections);
         assert!(complaint.contains(words), "{complaint}");
