@@ -253,6 +253,20 @@ fn what_can_not_change_is_refused_where_it_stands() {
             ),
             "there is no queue `shipments`",
         ),
+        (
+            with(
+                "deployments: [{service: back, at: 1s, change: {slow: 2}, \
+                 rollback: {mode: automatic, detect: {burn_rate: {}}}}]",
+            ),
+            "there is no error budget to burn",
+        ),
+        (
+            with(
+                "queues: {mails: {consumer: back.get, broker: back}}\n\
+                 deployments: [{service: back, at: 1s, change: {slow: 2}, strategy: blue_green}]",
+            ),
+            "do not move to brokers beside those",
+        ),
     ] {
         let complaint = complaint(&text);
         assert!(
