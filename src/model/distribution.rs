@@ -37,7 +37,7 @@ impl Value for Distribution {
     fn schema(defs: &mut Defs) -> Json {
         let duration = Duration::schema(defs);
         let shape = Shape::schema(defs);
-        defs.named("Distribution", |_| {
+        defs.named::<Self>("Distribution", |_| {
             json!({
                 "description": "A distribution of durations; a bare duration is a constant.",
                 "oneOf": [duration, shape],

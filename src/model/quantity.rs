@@ -75,7 +75,7 @@ impl Value for Duration {
     }
 
     fn schema(defs: &mut Defs) -> Json {
-        defs.named("Duration", |_| {
+        defs.named::<Self>("Duration", |_| {
             json!({
                 "description": "A duration: a number and its unit, `ns`, `us`, `ms`, `s`, `m` or `h`.",
                 "type": "string",
@@ -155,7 +155,7 @@ impl Value for Rate {
     }
 
     fn schema(defs: &mut Defs) -> Json {
-        defs.named("Rate", |_| {
+        defs.named::<Self>("Rate", |_| {
             json!({
                 "description": "A rate: a number per second, minute or hour.",
                 "type": "string",
@@ -229,7 +229,7 @@ impl Value for Ratio {
     }
 
     fn schema(defs: &mut Defs) -> Json {
-        defs.named("Ratio", |_| {
+        defs.named::<Self>("Ratio", |_| {
             json!({
                 "description": "A ratio: 0 to 1, or 0% to 100%.",
                 "oneOf": [

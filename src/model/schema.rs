@@ -4,6 +4,7 @@
 use crate::reader::Value;
 use crate::root::Root;
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
 
 /// The JSON Schema (draft 2020-12) of a model file, pretty-printed.
 pub fn schema() -> String {
@@ -21,27 +22,39 @@ pub fn schema() -> String {
 
 /// The named parts of a JSON Schema.
 #[derive(Default)]
-pub(crate) struct Defs(Map<String, Json>);
+pub(crate) struct Defs {
+    made: Map<String, Json>,
+    /// By name: the type that it is of.
+    owners: BTreeMap<String, &'static str>,
+}
 
 impl Defs {
-    /// A reference to the definition `name`, which `build` makes when it is asked for first.
-    pub(crate) fn named(&mut self, name: &str, build: impl FnOnce(&mut Self) -> Json) -> Json {
-        if !self.0.contains_key(name) {
-            // Taken before it is built: steps contain steps.
-            self.0.insert(name.to_owned(), Json::Null);
-            let schema = build(self);
-            self.0.insert(name.to_owned(), schema);
+    /// A reference to the definition `name` of a type, which `build` makes when it is asked for first.
+    ///
+    /// # Panics
+    /// When two types go by one name: an editor would take one for the other. Every test that makes
+    /// the schema finds that.
+    pub(crate) fn named<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> Json) -> Json {
+        let owner = std::any::type_name::<T>();
+        match self.owners.get(name) {
+            Some(other) => assert_eq!(*other, owner, "two types go by the name {name}"),
+            None => {
+                // Taken before it is built: steps contain steps.
+                self.owners.insert(name.to_owned(), owner);
+                let schema = build(self);
+                self.made.insert(name.to_owned(), schema);
+            }
         }
         json!({"$ref": format!("#/$defs/{name}")})
     }
 
     /// A definition that has been made.
     pub(crate) fn get(&self, name: &str) -> &Json {
-        &self.0[name]
+        &self.made[name]
     }
 
     pub(crate) fn into_json(self) -> Json {
-        Json::Object(self.0)
+        Json::Object(self.made)
     }
 }
 

@@ -55,7 +55,7 @@ macro_rules! record {
             }
 
             fn schema(defs: &mut $crate::schema::Defs) -> serde_json::Value {
-                defs.named(stringify!($name), |defs| {
+                defs.named::<Self>(stringify!($name), |defs| {
                     let mut object = $crate::schema::ObjectSchema::new(&[$($doc),*]);
                     $( object.property(
                         $crate::shape::key(stringify!($field)),
@@ -150,7 +150,7 @@ macro_rules! choice {
             }
 
             fn schema(defs: &mut $crate::schema::Defs) -> serde_json::Value {
-                defs.named(stringify!($name), |_defs| {
+                defs.named::<Self>(stringify!($name), |_defs| {
                     let mut choice = $crate::schema::ChoiceSchema::new(&[$($doc),*]);
                     $( $crate::shape::choice!(@schema choice, _defs, $word, &[$($vdoc),*] $(, $ty)?); )*
                     choice.finish()

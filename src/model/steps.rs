@@ -234,7 +234,7 @@ impl Value for Step {
     }
 
     fn schema(defs: &mut Defs) -> Json {
-        defs.named("Step", |defs| {
+        defs.named::<Self>("Step", |defs| {
             let kinds = [
                 ComputeStep::schema(defs),
                 WaitStep::schema(defs),

@@ -39,7 +39,7 @@ impl Value for SettingsShape {
     }
 
     fn schema(defs: &mut Defs) -> Json {
-        defs.named("Settings", |_| {
+        defs.named::<Self>("Settings", |_| {
             json!({
                 "description": "Settings that only an implementation knows: durations, rates, \
                                 ratios, numbers, flags and texts.",
