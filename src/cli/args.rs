@@ -4,6 +4,7 @@ use crate::quantities::{Length, Rate, Share, Vary};
 use crate::shard::Shard;
 use crate::variant::Variant;
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use model::Set;
 use std::path::PathBuf;
 use study::Loss;
@@ -51,6 +52,18 @@ pub(crate) enum Command {
     New {
         /// The folder to write them into; it is made when it is not there.
         dir: PathBuf,
+    },
+    /// Print what a shell needs to complete commands, options and files.
+    Completions {
+        /// For which shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page, or write one for each command.
+    Man {
+        /// The folder for the pages of all commands, such as `~/.local/share/man/man1`.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
 }
 

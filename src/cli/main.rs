@@ -7,6 +7,7 @@ mod check;
 mod compare;
 mod ending;
 mod implementations;
+mod manual;
 mod merge;
 mod new;
 mod program;
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
         Command::Merge(args) => merge::merge(&args),
         Command::Schema { of } => schema(of),
         Command::New { dir } => new::new(&dir),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { out } => manual::man(out.as_deref()),
     };
     ending.unwrap_or_else(Ending::from).report()
 }

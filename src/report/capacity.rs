@@ -1,6 +1,6 @@
 //! A capacity for people: the answer in words, the curve as a table, CSV and charts.
 //!
-//! `capacity.csv`: `without,load,searched,replications,verdict,metric,unit,mean,low,high`, one row for
+//! `capacity.csv`, and the same as Parquet: `without,load,searched,replications,verdict,metric,unit,mean,low,high`, one row for
 //! each figure of each load. Numbers keep every digit; what was not measured is an empty cell.
 
 mod page;
@@ -8,7 +8,7 @@ mod page;
 pub use page::capacity_page;
 pub(crate) use page::load;
 
-use crate::columns::{Cells, Column, csv_table};
+use crate::columns::{Cells, Column, table_files};
 use crate::{Error, File, chart};
 use study::Unit;
 use study::capacity::Capacity;
@@ -19,10 +19,7 @@ use study::record::Estimate;
 /// # Errors
 /// When one cannot be formed, which is a defect of this crate.
 pub fn capacity_files(record: &Capacity) -> Result<Vec<File>, Error> {
-    let mut files = vec![File {
-        name: "capacity.csv".into(),
-        bytes: table(record)?,
-    }];
+    let mut files = tables(record)?;
     for chart in chart::capacity(record)? {
         files.push(File {
             name: format!("{}.svg", chart.name),
@@ -78,14 +75,14 @@ fn rows(record: &Capacity) -> Vec<Row> {
     rows
 }
 
-fn table(record: &Capacity) -> Result<Vec<u8>, Error> {
+fn tables(record: &Capacity) -> Result<Vec<File>, Error> {
     let rows = rows(record);
     let load = |row: &Row| &record.cases[row.case].loads[row.load];
     fn text<'r>(rows: &'r [Row], of: impl Fn(&'r Row) -> &'r str) -> Cells<'r> {
         Cells::Text(rows.iter().map(of).collect())
     }
     let number = |of: &dyn Fn(&Row) -> Option<f64>| Cells::Number(rows.iter().map(of).collect());
-    csv_table(&[
+    let columns = [
         Column::new(
             "without",
             text(&rows, |row| record.cases[row.case].without.as_str()),
@@ -93,10 +90,7 @@ fn table(record: &Capacity) -> Result<Vec<u8>, Error> {
         Column::new("load", number(&|row| Some(load(row).load))),
         Column::new(
             "searched",
-            text(
-                &rows,
-                |row| if load(row).searched { "true" } else { "false" },
-            ),
+            Cells::boolean(rows.iter().map(|row| load(row).searched).collect()),
         ),
         Column::new(
             "replications",
@@ -112,7 +106,9 @@ fn table(record: &Capacity) -> Result<Vec<u8>, Error> {
         Column::new("mean", number(&|row| row.value.mean)),
         Column::new("low", number(&|row| row.value.low)),
         Column::new("high", number(&|row| row.value.high)),
-    ])
+    ];
+    let about = [("stormglass.workload", record.workload.clone())];
+    table_files("capacity", &columns, &about)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! A table as columns with types, and the same table as CSV.
+//! A table as columns with types, and the files that it becomes.
 //!
 //! CSV writes values as their authors did, typed files as numbers; both have the same rows and names.
 
-use crate::Error;
+use crate::{Error, File};
 use std::borrow::Cow;
 
 /// A column: its name, and its values from the first row to the last.
@@ -29,6 +29,14 @@ pub(crate) enum Values {
     Integer(Vec<i64>),
     Number(Vec<Option<f64>>),
     Boolean(Vec<bool>),
+}
+
+impl Cells<'_> {
+    /// Yes or no: `true` and `false` in CSV.
+    pub(crate) fn boolean(values: Vec<bool>) -> Self {
+        let word = |value: &bool| if *value { "true" } else { "false" };
+        Self::Typed(values.iter().map(word).collect(), Values::Boolean(values))
+    }
 }
 
 impl<'a> Column<'a> {
@@ -59,6 +67,25 @@ impl Cells<'_> {
             Self::Text(values) | Self::Typed(values, _) => values[row].into(),
         }
     }
+}
+
+/// The table as CSV and, where it was built in, as Parquet, in which `about` is kept as key and value.
+pub(crate) fn table_files(
+    name: &str,
+    columns: &[Column<'_>],
+    #[cfg_attr(not(feature = "parquet"), allow(unused_variables))] about: &[(&str, String)],
+) -> Result<Vec<File>, Error> {
+    Ok(vec![
+        File {
+            name: format!("{name}.csv"),
+            bytes: csv_table(columns)?,
+        },
+        #[cfg(feature = "parquet")]
+        File {
+            name: format!("{name}.parquet"),
+            bytes: crate::parquet_table::parquet_table(columns, about)?,
+        },
+    ])
 }
 
 /// The table as CSV: a line of names, then one for each row.

@@ -1,6 +1,6 @@
 //! Stability for people: the boundaries in words, the map as a table, CSV and a heat map.
 //!
-//! `stability.csv`: `setting,trigger_s,load,searched,outcome,recovered,replications,time_to_recover_s,
+//! `stability.csv`, and the same as Parquet: `setting,trigger_s,load,searched,outcome,recovered,replications,time_to_recover_s,
 //! low,high,longest_s`, one row for each load under each trigger. Numbers keep every digit; what was
 //! not measured is an empty cell.
 
@@ -13,7 +13,7 @@ pub(crate) mod words {
     pub(crate) use super::page::{named, told};
 }
 
-use crate::columns::{Cells, Column, csv_table};
+use crate::columns::{Cells, Column, table_files};
 use crate::{Error, File, chart};
 use study::stability::{Cell, SettingRecord, Stability, TriggerRecord};
 
@@ -23,25 +23,21 @@ use study::stability::{Cell, SettingRecord, Stability, TriggerRecord};
 /// When one cannot be formed, which is a defect of this crate.
 pub fn stability_files(record: &Stability) -> Result<Vec<File>, Error> {
     let chart = chart::stability(record)?;
-    Ok(vec![
-        File {
-            name: "stability.csv".into(),
-            bytes: table(record)?,
-        },
-        File {
-            name: format!("{}.svg", chart.name),
-            bytes: chart.svg.into_bytes(),
-        },
-        File {
-            name: format!("{}.png", chart.name),
-            bytes: chart.png,
-        },
-    ])
+    let mut files = tables(record)?;
+    files.push(File {
+        name: format!("{}.svg", chart.name),
+        bytes: chart.svg.into_bytes(),
+    });
+    files.push(File {
+        name: format!("{}.png", chart.name),
+        bytes: chart.png,
+    });
+    Ok(files)
 }
 
 type Row<'r> = (&'r SettingRecord, &'r TriggerRecord, &'r Cell);
 
-fn table(record: &Stability) -> Result<Vec<u8>, Error> {
+fn tables(record: &Stability) -> Result<Vec<File>, Error> {
     let rows: Vec<Row<'_>> = (record.settings.iter())
         .flat_map(|s| s.triggers.iter().map(move |t| (s, t)))
         .flat_map(|(s, t)| t.cells.iter().map(move |cell| (s, t, cell)))
@@ -51,7 +47,7 @@ fn table(record: &Stability) -> Result<Vec<u8>, Error> {
     let integer = |of: &dyn Fn(&Row<'_>) -> u32| {
         Cells::Integer(rows.iter().map(|row| of(row).into()).collect())
     };
-    csv_table(&[
+    let columns = [
         Column::new(
             "setting",
             Cells::Text(rows.iter().map(|(s, ..)| s.setting.as_str()).collect()),
@@ -60,11 +56,7 @@ fn table(record: &Stability) -> Result<Vec<u8>, Error> {
         Column::new("load", number(&|(.., cell)| Some(cell.load))),
         Column::new(
             "searched",
-            Cells::Text(
-                rows.iter()
-                    .map(|(.., cell)| if cell.searched { "true" } else { "false" })
-                    .collect(),
-            ),
+            Cells::boolean(rows.iter().map(|(.., cell)| cell.searched).collect()),
         ),
         Column::new(
             "outcome",
@@ -79,7 +71,9 @@ fn table(record: &Stability) -> Result<Vec<u8>, Error> {
         Column::new("low", number(&|(.., cell)| cell.time_to_recover_s.low)),
         Column::new("high", number(&|(.., cell)| cell.time_to_recover_s.high)),
         Column::new("longest_s", number(&|(.., cell)| cell.longest_s)),
-    ])
+    ];
+    let about = [("stormglass.workload", record.workload.clone())];
+    table_files("stability", &columns, &about)
 }
 
 #[cfg(test)]

@@ -70,6 +70,8 @@ fn the_page_and_the_files() {
         "availability_load.svg",
         "capacity.csv",
         "capacity.json",
+        #[cfg(feature = "parquet")]
+        "capacity.parquet",
         "latency_load.png",
         "latency_load.svg",
     ];

@@ -73,6 +73,8 @@ fn the_page_and_the_files() {
     let expected = [
         "stability.csv",
         "stability.json",
+        #[cfg(feature = "parquet")]
+        "stability.parquet",
         "stability.png",
         "stability.svg",
     ];

@@ -157,6 +157,8 @@ fn the_table_has_each_figure_of_each_load_once() {
         names,
         [
             "capacity.csv",
+            #[cfg(feature = "parquet")]
+            "capacity.parquet",
             "latency_load.svg",
             "latency_load.png",
             "availability_load.svg",

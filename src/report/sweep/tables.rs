@@ -1,6 +1,6 @@
 //! A sweep as tidy tables: a row for each cell and metric, and a row for each replication.
 
-use crate::columns::{Cells, Column, Values, csv_table};
+use crate::columns::{Cells, Column, Values, table_files};
 use crate::{Error, File};
 use study::sweep::{Kind, Outline, SweepRecord};
 
@@ -9,26 +9,17 @@ use study::sweep::{Kind, Outline, SweepRecord};
 /// # Errors
 /// When a table cannot be formed, which is a defect of this crate.
 pub fn sweep_files(outline: &Outline, record: &SweepRecord) -> Result<Vec<File>, Error> {
-    let mut files = Vec::new();
-    for (name, columns) in [
-        ("sweep", cells(outline, record)),
-        ("replications", replications(outline, record)),
-    ] {
-        files.push(File {
-            name: format!("{name}.csv"),
-            bytes: csv_table(&columns)?,
-        });
-        #[cfg(feature = "parquet")]
-        files.push(File {
-            name: format!("{name}.parquet"),
-            bytes: crate::parquet_table::parquet_table(&columns, &about(outline))?,
-        });
-    }
+    let about = about(outline);
+    let mut files = table_files("sweep", &cells(outline, record), &about)?;
+    files.extend(table_files(
+        "replications",
+        &replications(outline, record),
+        &about,
+    )?);
     Ok(files)
 }
 
 /// What a typed file says of itself: the plan, and what the columns of the axes are.
-#[cfg(feature = "parquet")]
 fn about(outline: &Outline) -> [(&'static str, String); 2] {
     let axes = outline.axes.iter();
     let axes: Vec<String> = axes

@@ -1,0 +1,57 @@
+//! `stormglass completions` and `stormglass man`: what the command line says of itself, in the forms that
+//! shells and `man` read. Both are made from the arguments' own declarations, and cannot disagree with them.
+
+use crate::args::Args;
+use crate::ending::Ending;
+use crate::terminal::{self, Unwritable};
+use clap::CommandFactory;
+use clap_complete::Shell;
+use clap_mangen::Man;
+use std::io;
+use std::path::Path;
+
+/// Prints the script that a shell sources.
+pub(crate) fn completions(shell: Shell) -> Result<Ending, Unwritable> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "stormglass", &mut script);
+    terminal::print(&String::from_utf8_lossy(&script))?;
+    Ok(Ending::Done)
+}
+
+/// Prints the page of the program, or writes it and one for each command into a folder.
+pub(crate) fn man(out: Option<&Path>) -> Result<Ending, Unwritable> {
+    let pages = match pages() {
+        Ok(pages) => pages,
+        Err(error) => return Ok(Ending::Failed(format!("cannot form the manual: {error}"))),
+    };
+    let Some(folder) = out else {
+        let first = pages.first().map_or(&[][..], |(_, page)| page);
+        terminal::print(&String::from_utf8_lossy(first))?;
+        return Ok(Ending::Done);
+    };
+    match study::write_files(folder, &pages) {
+        Ok(paths) => {
+            for path in paths {
+                terminal::print(&format!("wrote {}\n", path.display()))?;
+            }
+            Ok(Ending::Done)
+        }
+        Err(error) => Ok(Ending::Failed(error.to_string())),
+    }
+}
+
+/// Names and texts, the program's own first.
+fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
+    // Without `help`, which would have a page that says less than this one.
+    let mut program = Args::command().disable_help_subcommand(true);
+    program.build();
+    let commands = program.get_subcommands().cloned();
+    let all = [program.clone()].into_iter().chain(commands);
+    all.map(|command| {
+        let man = Man::new(command);
+        let mut page = Vec::new();
+        man.render(&mut page)?;
+        Ok((man.get_filename(), page))
+    })
+    .collect()
+}
