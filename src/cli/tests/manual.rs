@@ -68,7 +68,10 @@ fn bash_completes_commands_options_and_values() {
         text.lines().map(str::to_owned).collect()
     };
     assert_eq!(complete("stormglass cap"), ["capacity"]);
-    assert_eq!(complete("stormglass run --rep"), ["--replications", "--replication"]);
+    assert_eq!(
+        complete("stormglass run --rep"),
+        ["--replications", "--replication"]
+    );
     assert_eq!(complete("stormglass run --format ''"), ["text", "json"]);
     assert_eq!(complete("stormglass completions pow"), ["powershell"]);
 }
@@ -98,7 +101,11 @@ fn the_manual_has_a_page_for_each_command() {
         sets_cleanly(&folder.join(name));
     }
     let run = shown(&folder.join("stormglass-run.1"));
-    for said in ["stormglass run", "--fail-on", "Run a model and show how it did"] {
+    for said in [
+        "stormglass run",
+        "--fail-on",
+        "Run a model and show how it did",
+    ] {
         assert!(run.is_empty() || run.contains(said), "{said}: {run}");
     }
 }
@@ -108,7 +115,10 @@ fn sets_cleanly(page: &Path) {
     let page = page.to_str().unwrap();
     if let Some(output) = told("groff", &["-man", "-Tutf8", "-ww", "-z", page]) {
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success() && complaint.is_empty(), "{page}: {complaint}");
+        assert!(
+            output.status.success() && complaint.is_empty(),
+            "{page}: {complaint}"
+        );
     }
 }
 

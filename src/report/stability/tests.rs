@@ -128,7 +128,16 @@ fn pages_keep_to_their_width_and_letters() {
 fn the_table_has_a_row_for_each_load_and_trigger() {
     let files = stability_files(&record(2)).unwrap();
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    assert_eq!(names, ["stability.csv", "stability.svg", "stability.png"]);
+    assert_eq!(
+        names,
+        [
+            "stability.csv",
+            #[cfg(feature = "parquet")]
+            "stability.parquet",
+            "stability.svg",
+            "stability.png"
+        ]
+    );
     let table = std::str::from_utf8(&files[0].bytes).unwrap();
     let rows: Vec<&str> = table.lines().collect();
     assert_eq!(rows.len(), 1 + 2 * 5);
