@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Capacity(CapacityArgs),
     /// Find from which load on a trigger that is over leaves a failure that stays.
     Stability(StabilityArgs),
+    /// Follow single requests: the slowest that were answered, and some that failed.
+    Trace(TraceArgs),
     /// Print the JSON Schema of model files, experiment files or what is written.
     Schema {
         /// Of what.
@@ -82,6 +84,8 @@ pub(crate) enum SchemaOf {
     Capacity,
     /// What `stability --format json` prints.
     Stability,
+    /// What `trace --format json` prints.
+    Trace,
     /// What `sweep --dry-run --format json` prints.
     Plan,
     /// The `manifest.json` of a sweep.
@@ -408,6 +412,60 @@ pub(crate) struct StabilityArgs {
     /// The folder for the table and the map [default: output/MODEL-stability].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// Options of `trace`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  stormglass trace shop.yaml
+  stormglass trace shop.yaml --slowest 1 --failed 0
+  stormglass trace shop.yaml --workload shoppers --set policies.pay.retry.attempts=1")]
+pub(crate) struct TraceArgs {
+    /// The model file.
+    pub(crate) file: PathBuf,
+
+    /// How many of the slowest that were answered.
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) slowest: u32,
+
+    /// How many that failed: of each kind of failure, and from the whole run.
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) failed: u32,
+
+    /// Only requests of this workload.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+
+    /// Change a value of the model; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) sets: Vec<Set>,
+
+    /// Another seed: the same as `--set run.seed=N`.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// Which replication, counted from 0.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) replication: u32,
+
+    /// What to print. Text also writes files; JSON writes files only with `--out`.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// The folder for `traces.otlp.json` and `traces.chrome.json` [default: output/MODEL-trace].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+impl TraceArgs {
+    /// All changes to the model; the seed comes last.
+    pub(crate) fn all_sets(&self) -> Vec<Set> {
+        let seed = self.seed.map(|n| Set::new("run.seed", &n.to_string()));
+        self.sets.iter().cloned().chain(seed).collect()
+    }
 }
 
 /// What `compare` prints.

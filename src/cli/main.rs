@@ -18,6 +18,7 @@ mod shard;
 mod stability;
 mod sweep;
 mod terminal;
+mod trace;
 mod variant;
 
 use args::{Args, Command, SchemaOf};
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(&args),
         Command::Capacity(args) => capacity::capacity(&args),
         Command::Stability(args) => stability::stability(&args),
+        Command::Trace(args) => trace::trace(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::Schema { of } => schema(of),
         Command::New { dir } => new::new(&dir),
@@ -50,6 +52,7 @@ fn schema(of: SchemaOf) -> Result<Ending, terminal::Unwritable> {
         SchemaOf::Comparison => study::comparison_schema(),
         SchemaOf::Capacity => study::capacity_schema(),
         SchemaOf::Stability => study::stability_schema(),
+        SchemaOf::Trace => study::trace_schema(),
         SchemaOf::Plan => study::sweep::plan_schema(),
         SchemaOf::Manifest => study::sweep::manifest_schema(),
     };

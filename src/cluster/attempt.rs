@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::observer::Observer;
 use crate::place::Location;
 use crate::slab::{NONE, Slab};
+use crate::span::SpanFact;
 use crate::state::{Course, Doing, Instance, ONLY, Strand};
 use crate::world::{Todo, World};
 use clock::{Duration, Instant};
@@ -84,6 +85,18 @@ impl World {
         strand.attempt = attempt;
         strand.origin = record.origin;
         strand.next = others;
+        if O::SPANS {
+            let sent = &self.strands[slot];
+            let to = (picked != NONE).then(|| self.instances[sent.instance as usize].at());
+            let fact = SpanFact::Sent {
+                strand: slot,
+                call,
+                attempt,
+                to,
+            };
+            obs.span(now, fact);
+        }
+        let strand = &mut self.strands[slot];
         if picked == NONE {
             // Nobody to send it to: the caller knows at once.
             strand.instance = NONE;
@@ -106,6 +119,16 @@ impl World {
             }
         } else {
             self.carry_request(now, call, slot);
+            if O::SPANS {
+                self.tell_if_lost(now, obs, slot);
+            }
+        }
+    }
+
+    /// States that a message of an attempt was lost, if it was.
+    pub(crate) fn tell_if_lost<O: Observer>(&self, now: Instant, obs: &mut O, root: u32) {
+        if self.strands[root].doing == Doing::Lost {
+            obs.span(now, SpanFact::Vanished { strand: root });
         }
     }
 
@@ -207,6 +230,10 @@ impl World {
     ) {
         let strand = &self.strands[root];
         let (call, attempt) = (strand.owner, strand.attempt);
+        if O::SPANS {
+            let strand = root;
+            obs.span(now, SpanFact::Heard { strand, outcome });
+        }
         self.detach(now, obs, root, outcome, true);
         self.answered(root);
         match self.calls[call].course {
@@ -282,6 +309,10 @@ impl World {
         if root == NONE {
             debug_assert!(false, "a policy cancels attempts that are out");
             return;
+        }
+        if O::SPANS {
+            let (strand, too_slow) = (root, why == GivenUp::TooSlow);
+            obs.span(now, SpanFact::GivenUp { strand, too_slow });
         }
         self.detach(now, obs, root, Outcome::Timeout, why == GivenUp::TooSlow);
         let strand = &mut self.strands[root];

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::observer::Observer;
 use crate::program::Op;
 use crate::slab::NONE;
+use crate::span::SpanFact;
 use crate::state::{Call, Channel, Course, Doing, NO_ORDER, ONLY, Origin};
 use crate::world::{Todo, World};
 use clock::Instant;
@@ -62,6 +63,17 @@ impl World {
         if parent != NONE {
             self.strands[parent].awaits = call;
         }
+        if O::SPANS {
+            let by = (parent != NONE).then_some(parent);
+            let edge = self.sites[site as usize].edge;
+            let fact = SpanFact::CallBegins {
+                call,
+                by,
+                edge,
+                key,
+            };
+            obs.span(now, fact);
+        }
         match course {
             Course::Bare => {}
             Course::Timeout(class) => {
@@ -109,6 +121,9 @@ impl World {
         let record = &self.calls[call];
         let edge = self.sites[record.site as usize].edge;
         obs.call_lost(now, edge as usize, record.started);
+        if O::SPANS {
+            obs.span(now, SpanFact::CallLost { call });
+        }
         self.abandoning.push(call);
         self.urgent = true;
     }
@@ -145,6 +160,9 @@ impl World {
             record.started,
             outcome,
         );
+        if O::SPANS {
+            obs.span(now, SpanFact::CallEnds { call, outcome });
+        }
         self.calls.remove(call);
         if parent == NONE {
             if order != NO_ORDER {

@@ -8,11 +8,12 @@ use crate::event::Event;
 use crate::observer::Observer;
 use crate::peers::Peers;
 use crate::slab::NONE;
+use crate::span::SpanFact;
 use crate::state::Origin;
 use crate::world::World;
 use clock::{Duration, Instant};
 use engine::{Bits, Engine, Keyed, Sampler, Stamp, TimerClass};
-use policy::{Action, Env, Outcome, Pushback, Sink};
+use policy::{Action, Env, Outcome, Pushback, Sink, TimerId};
 
 /// Sets what a policy draws apart from the other draws of its call.
 const POLICY: u64 = 0x706f_6c69_6379;
@@ -102,6 +103,9 @@ struct Hands<'a> {
     finish: Option<Outcome>,
     /// What is asked for less often.
     rest: &'a mut Vec<Action>,
+    /// The layer that turned the call back last, and the one in which it waits.
+    turned_back: Option<TimerId>,
+    rests: Option<TimerId>,
 }
 
 impl Sink for Hands<'_> {
@@ -121,6 +125,16 @@ impl Sink for Hands<'_> {
             Action::Cancel(attempt) => self.cancel(attempt),
             Action::Send(_) | Action::Wake(_) => self.rest.push(action),
         }
+    }
+
+    #[inline(always)]
+    fn rests(&mut self, layer: TimerId) {
+        self.rests = Some(layer);
+    }
+
+    #[inline(always)]
+    fn turned_back(&mut self, layer: TimerId) {
+        self.turned_back = Some(layer);
     }
 }
 
@@ -177,6 +191,8 @@ impl World {
             rest: &mut self.rest,
             send: None,
             finish: None,
+            turned_back: None,
+            rests: None,
         };
         let pipeline = &mut channel.pipeline;
         match word {
@@ -189,6 +205,15 @@ impl World {
             Word::Abandon => pipeline.abandon(now, call, frames, &mut hands),
         }
         let (send, finish) = (hands.send, hands.finish);
+        if O::SPANS {
+            let name = |layer| channel.pipeline.layer_name(layer);
+            if let Some(layer) = hands.turned_back.and_then(name) {
+                obs.span(now, SpanFact::CallRefused { call, layer });
+            }
+            if let Some(layer) = hands.rests.and_then(name) {
+                obs.span(now, SpanFact::CallRests { call, layer });
+            }
+        }
         let picked = send.and_then(|attempt| channel.pipeline.target(frames, attempt));
         if channel.breakers {
             let state = channel.pipeline.breaker_state().unwrap_or_default();

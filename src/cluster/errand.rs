@@ -6,6 +6,7 @@ use crate::deployment;
 use crate::observer::Observer;
 use crate::queue;
 use crate::slab::NONE;
+use crate::span::Cause;
 use crate::state::{Doing, Origin, Strand};
 use crate::transaction;
 use crate::world::{Todo, World};
@@ -80,6 +81,15 @@ impl World {
         // A root without a caller stands in no list of attempts.
         strand.next = running;
         self.agenda.push(Todo::Deliver(slot));
+    }
+
+    /// What an errand is run for.
+    pub(crate) fn errand_cause(&self, running: u32, endpoint: Option<u32>) -> Cause {
+        match self.errands[running].errand {
+            Errand::Message(errand) => errand.as_cause(endpoint),
+            Errand::Transaction(errand) => errand.as_cause(endpoint),
+            Errand::Probe(_) => Cause::Probe,
+        }
     }
 
     /// The handler of an errand has ended: its sender hears of it at this instant.

@@ -5,6 +5,7 @@
 //! whatever becomes of it; this file refuses to know how they decide.
 
 use crate::observer::Observer;
+use crate::span::{Note, Refusal, SpanFact};
 use crate::state::Instance;
 use crate::world::World;
 use clock::{Duration, Instant};
@@ -135,6 +136,10 @@ impl World {
                     *entry(&mut self.held.pushbacks, root) = (strand.key, at.since(now));
                 }
                 obs.refused(now, instance.service as usize);
+                if O::SPANS {
+                    let (strand, why) = (root, Refusal::Admission);
+                    obs.span(now, SpanFact::Refused { strand, why });
+                }
                 self.send_answer(now, root, Outcome::Rejected);
                 false
             }
@@ -182,6 +187,10 @@ impl World {
             strand.degraded = true;
             strand.pc += 1;
             obs.skipped(now, instance.service as usize);
+            if O::SPANS {
+                let (strand, what) = (id, Note::WentWithout);
+                obs.span(now, SpanFact::Notes { strand, what });
+            }
         }
         degraded
     }

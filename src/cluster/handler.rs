@@ -10,6 +10,7 @@ use crate::instance::slowed;
 use crate::observer::Observer;
 use crate::program::Op;
 use crate::slab::NONE;
+use crate::span::{self, SpanFact};
 use crate::state::{Doing, Fork, Strand};
 use crate::store;
 use crate::world::{Todo, World};
@@ -40,6 +41,10 @@ impl World {
             return;
         }
         obs.arrived(now, instance.service as usize);
+        if O::SPANS {
+            self.tell_arrival(now, obs, root);
+        }
+        let instance = &self.instances[id as usize];
         if instance.blocking {
             self.acquire(now, obs, root);
         } else {
@@ -82,6 +87,9 @@ impl World {
             strand.pc = self.editions.entry(edition, strand.pc);
         }
         obs.arrived(now, service);
+        if O::SPANS {
+            self.tell_arrival(now, obs, root);
+        }
         if !self.let_in(now, obs, root) {
             return;
         }
@@ -90,6 +98,19 @@ impl World {
         } else {
             self.go_on(now, obs, root, Outcome::Success);
         }
+    }
+
+    /// States that an instance takes a request, and whose it is where no caller waits.
+    fn tell_arrival<O: Observer>(&self, now: Instant, obs: &mut O, root: u32) {
+        let strand = &self.strands[root];
+        let at = self.instances[strand.instance as usize].at();
+        let cause = strand.is_errand.then(|| {
+            let entries = &self.program.entries[at.service as usize];
+            let endpoint = entries.iter().position(|&entry| entry == strand.pc);
+            self.errand_cause(strand.next, endpoint.map(|number| number as u32))
+        });
+        let strand = root;
+        obs.span(now, SpanFact::Arrives { strand, at, cause });
     }
 
     /// Goes on after a step that ended with `outcome`: walks the program, the two commonest
@@ -135,6 +156,9 @@ impl World {
                         self.program.samplers[sampler as usize].sample(&mut step_bits(strand));
                     strand.doing = Doing::Waiting;
                     strand.stamp = self.engine.schedule(now + time, Event::Finish(id));
+                    if O::SPANS {
+                        span::does(now, obs, id, span::Doing::Waiting);
+                    }
                     return;
                 }
                 Op::Call { site, optional } => {
@@ -151,7 +175,7 @@ impl World {
                     return;
                 }
                 Op::Fork { table, require } => {
-                    self.fork(id, table, require);
+                    self.fork(now, obs, id, table, require);
                     return;
                 }
                 Op::Repeat { times: 0, .. } => strand.pc += 1,
@@ -166,6 +190,10 @@ impl World {
                         },
                     );
                     let round = self.branch(id, body, 0);
+                    if O::SPANS {
+                        let (strand, by, branch) = (round, id, None);
+                        obs.span(now, SpanFact::Branches { strand, by, branch });
+                    }
                     self.agenda.push(Todo::Resume(round));
                     return;
                 }
@@ -232,8 +260,16 @@ impl World {
                 Op::Look { cache, hit } => {
                     let bits = step_key(strand, pc);
                     strand.pc = pc + 1;
-                    if self.look_up(now, obs, id, cache, bits) {
+                    let found = self.look_up(now, obs, id, cache, bits);
+                    if found {
                         self.strands[id].pc = hit;
+                    }
+                    if O::SPANS {
+                        let what = match found {
+                            true => span::Note::CacheHit,
+                            false => span::Note::CacheMiss,
+                        };
+                        obs.span(now, SpanFact::Notes { strand: id, what });
                     }
                 }
                 Op::Keep { cache, look } => {
@@ -264,6 +300,10 @@ impl World {
                 }
                 Op::Transaction { number } => {
                     strand.doing = Doing::Agreeing;
+                    if O::SPANS {
+                        let what = span::Doing::Transaction { step: number };
+                        span::does(now, obs, id, what);
+                    }
                     self.begin_transaction(now, obs, id, number);
                     return;
                 }
@@ -322,6 +362,9 @@ impl World {
         let root = self.strands[id].root;
         if self.strands[root].computing {
             self.strands[id].doing = Doing::WaitingForSibling;
+            if O::SPANS {
+                span::does(now, obs, id, span::Doing::WaitingForSibling);
+            }
             self.siblings.push_back((root, id));
             return;
         }
@@ -339,6 +382,9 @@ impl World {
         let instance = &mut self.instances[strand.instance as usize];
         let demand = self.program.samplers[sampler as usize].sample(&mut step_bits(strand));
         strand.doing = Doing::Computing;
+        if O::SPANS {
+            span::does(now, obs, id, span::Doing::Computing);
+        }
         if instance.shared.is_some() {
             // What it waits for is the next job's end; the event that brought it is over.
             strand.stamp = Stamp::NONE;
@@ -390,7 +436,7 @@ impl World {
         }
     }
 
-    fn fork(&mut self, id: u32, table: u32, require: u32) {
+    fn fork<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, table: u32, require: u32) {
         let count = self.program.forks[table as usize].len();
         let running = count as u32;
         self.wait_for_branches(
@@ -403,9 +449,17 @@ impl World {
             },
         );
         // Begun in the order of the model: the agenda hands out last what was put on it first.
-        for branch in (0..count).rev() {
-            let start = self.program.forks[table as usize][branch];
-            let branch = self.branch(id, start, branch as u64);
+        for number in (0..count).rev() {
+            let start = self.program.forks[table as usize][number];
+            let branch = self.branch(id, start, number as u64);
+            if O::SPANS {
+                let fact = SpanFact::Branches {
+                    strand: branch,
+                    by: id,
+                    branch: Some(number as u32),
+                };
+                obs.span(now, fact);
+            }
             self.agenda.push(Todo::Resume(branch));
         }
     }
@@ -454,6 +508,10 @@ impl World {
         let (root, degraded) = (strand.root, strand.degraded);
         if parent != NONE && self.next_round(id, parent, outcome) {
             return;
+        }
+        if O::SPANS {
+            let strand = id;
+            obs.span(now, SpanFact::Served { strand, outcome });
         }
         self.unlink_branch(id);
         self.free(id);
@@ -568,6 +626,10 @@ impl World {
             outcome = Outcome::Error;
         }
         obs.completed(now, instance.service as usize);
+        if O::SPANS {
+            let strand = root;
+            obs.span(now, SpanFact::Served { strand, outcome });
+        }
         if !instance.open && self.deployments.listening {
             self.hears_request(now, root, outcome);
         }
@@ -606,6 +668,9 @@ impl World {
             self.hear(now, obs, root, outcome);
         } else {
             self.send_answer(now, root, outcome);
+            if O::SPANS {
+                self.tell_if_lost(now, obs, root);
+            }
         }
     }
 

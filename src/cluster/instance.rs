@@ -7,6 +7,7 @@ use crate::observer::Observer;
 use crate::program::Op;
 use crate::shared;
 use crate::slab::NONE;
+use crate::span::{self, Refusal, SpanFact};
 use crate::state::Doing;
 use crate::world::{Todo, World};
 use clock::{Duration, Instant};
@@ -38,7 +39,7 @@ impl World {
         // What was admitted once is never refused: only new requests meet a full queue.
         if instance.waiting >= instance.queue_capacity && !self.strands[strand.root].admitted {
             obs.refused(now, instance.service as usize);
-            self.refuse(now, obs, id);
+            self.refuse(now, obs, id, Refusal::QueueFull);
             return;
         }
         instance.queue.push(now, id, strand.origin.priority);
@@ -46,6 +47,9 @@ impl World {
         service.queued += 1;
         obs.queue_length(now, instance.service as usize, service.queued);
         self.strands[id].doing = Doing::Queued;
+        if O::SPANS {
+            span::does(now, obs, id, span::Doing::Queued);
+        }
         instance.queue_changed(now, Duration::ZERO);
     }
 
@@ -96,9 +100,16 @@ impl World {
             strand.doing = Doing::Computing;
             strand.due = now + slowed(demand, instance.slow);
             strand.stamp = self.engine.schedule(strand.due, Event::Finish(id));
+            if O::SPANS {
+                span::does(now, obs, id, span::Doing::Computing);
+            }
         } else if let Op::Compute { .. } = op {
             self.compute(now, obs, id);
         } else {
+            if O::SPANS {
+                span::does(now, obs, id, span::Doing::Nothing);
+            }
+            let strand = &mut self.strands[id];
             // Not called at once: a queue of empty handlers would climb the stack.
             strand.computing = false;
             strand.doing = Doing::Pending;
@@ -108,8 +119,14 @@ impl World {
 
     /// A strand is turned away. Where its end is waited for, the whole request goes; a branch that
     /// nobody listens to goes alone.
-    fn refuse<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32) {
+    fn refuse<O: Observer>(&mut self, now: Instant, obs: &mut O, id: u32, why: Refusal) {
         let root = self.strands[id].root;
+        if O::SPANS {
+            obs.span(now, SpanFact::Refused { strand: id, why });
+            if id != root && self.is_heard(id) {
+                obs.span(now, SpanFact::Refused { strand: root, why });
+            }
+        }
         if !self.is_heard(id) {
             self.strand_ended(now, obs, id, Outcome::Rejected);
             return;
@@ -212,7 +229,7 @@ impl World {
             } else if popped.verdict == Verdict::Drop {
                 obs.refused(now, instance.service as usize);
                 self.strands[popped.item].doing = Doing::Stopped;
-                self.refuse(now, obs, popped.item);
+                self.refuse(now, obs, popped.item, Refusal::Dropped);
             } else {
                 return Some(popped);
             }
@@ -414,6 +431,9 @@ impl World {
         let strand = &mut self.strands[id];
         let doing = core::mem::replace(&mut strand.doing, Doing::Stopped);
         let instance_id = strand.instance;
+        if O::SPANS {
+            obs.span(now, SpanFact::Stopped { strand: id });
+        }
         match doing {
             Doing::Computing => {
                 strand.stamp = Stamp::NONE;

@@ -40,6 +40,7 @@ mod scaling;
 mod shared;
 mod slab;
 mod source;
+mod span;
 mod state;
 mod store;
 mod transaction;
@@ -51,6 +52,7 @@ pub use observer::{
     DeploymentFact, DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,
 };
 pub use order::OrderState;
+pub use span::{At, CallSlot, Cause, Doing, Note, Refusal, SpanFact, StrandSlot};
 pub use state::Edge;
 pub use transaction::TransactionStep;
 pub use world::World;

@@ -2,6 +2,7 @@
 //!
 //! The world refuses to know what is measured: an observer can not change what happens.
 
+use crate::span::SpanFact;
 use clock::{Duration, Instant};
 use policy::Outcome;
 
@@ -14,6 +15,8 @@ pub type EdgeId = usize;
 /// `now` never falls. Counts of queue and workers are those of all instances of a service.
 #[allow(unused_variables)]
 pub trait Observer {
+    /// Whether it follows single requests. Whoever does not pays nothing for those who do.
+    const SPANS: bool = false;
     /// Called before the first event at or after the instant given last; answers when to be called
     /// next. Windows and warm-up end here.
     fn tick(&mut self, now: Instant) -> Tick {
@@ -82,6 +85,8 @@ pub trait Observer {
     fn scaled(&mut self, now: Instant, service: usize, before: u32, after: u32) {}
     /// A fault of the model (by its index) began or was over.
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {}
+    /// Something happened on the way of one request; stated where [`Self::SPANS`] says so.
+    fn span(&mut self, now: Instant, fact: SpanFact) {}
 }
 
 /// What happens to a transaction.

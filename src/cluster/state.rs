@@ -6,6 +6,7 @@ use crate::place::Location;
 use crate::scaling::Meter;
 use crate::shared::Shared;
 use crate::slab::NONE;
+use crate::span::At;
 use clock::{Duration, Instant};
 use engine::{Sampler, Stamp, TimerClass};
 use model::{Abandoned, CrashMode};
@@ -301,6 +302,14 @@ impl Instance {
             && self.guard.is_none()
             && self.edition == NONE
             && self.member == NONE
+    }
+
+    /// Its name in facts.
+    pub(crate) fn at(&self) -> At {
+        At {
+            service: self.service,
+            instance: self.local,
+        }
     }
 
     /// Whether it takes requests now.

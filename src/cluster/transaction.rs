@@ -22,6 +22,7 @@ use crate::handler::step_key;
 use crate::observer::{Observer, TransactionFact};
 use crate::post::{self, Mail, Party};
 use crate::slab::NONE;
+use crate::span::{Cause, Note, SpanFact};
 use crate::state::Origin;
 use crate::world::World;
 use clock::Instant;
@@ -110,6 +111,15 @@ impl Errand {
     /// Whose it is.
     pub(crate) fn txn(&self) -> Txn {
         self.txn
+    }
+
+    /// As facts have it.
+    pub(crate) fn as_cause(&self, endpoint: Option<u32>) -> Cause {
+        Cause::Transaction {
+            transaction: self.txn.0,
+            undoes: self.task == Task::Undo,
+            endpoint,
+        }
     }
 
     pub(crate) fn as_part(&self) -> Part {
@@ -272,6 +282,10 @@ impl World {
             agreement,
         });
         self.strands[strand].awaits = slot(txn);
+        if O::SPANS {
+            let what = Note::Transaction(txn.0);
+            obs.span(now, SpanFact::Notes { strand, what });
+        }
         let two_phase = matches!(
             self.transactions.plans[step as usize].protocol,
             TransactionProtocol::TwoPhaseCommit { .. }

@@ -76,6 +76,13 @@ pub enum Action {
 pub trait Sink {
     /// The next thing to do.
     fn push(&mut self, action: Action);
+    /// The call waits in the layer of this slot until its timer fires or another call wakes it.
+    /// Nothing is to be done: for those who show what a call goes through.
+    #[inline(always)]
+    fn rests(&mut self, _layer: TimerId) {}
+    /// The layer of this slot has turned the call back. Nothing is to be done: see [`Self::rests`].
+    #[inline(always)]
+    fn turned_back(&mut self, _layer: TimerId) {}
 }
 
 impl Sink for Actions {

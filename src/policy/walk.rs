@@ -64,7 +64,10 @@ impl Path<'_> {
                 let id = (self.first + at) as TimerId;
                 match layer.admit(id, now, token, &mut self.root, frame, env, out) {
                     Descend::Pass => at += 1,
-                    Descend::Wait => return Reached::Rest,
+                    Descend::Wait => {
+                        out.rests(id);
+                        return Reached::Rest;
+                    }
                     Descend::Refuse => break,
                 }
             }
@@ -93,7 +96,10 @@ impl Path<'_> {
             match layer.record(id, now, outcome, &mut self.root, frame, env, out) {
                 Ascend::Pass(next) => outcome = next,
                 Ascend::Again => return Ok(at + 1),
-                Ascend::Wait => return Err(Reached::Rest),
+                Ascend::Wait => {
+                    out.rests(id);
+                    return Err(Reached::Rest);
+                }
             }
         }
         Err(Reached::Top(outcome))
@@ -107,6 +113,7 @@ impl Path<'_> {
         env: &mut impl Env,
         out: &mut impl Sink,
     ) -> Result<usize, Reached> {
+        out.turned_back((self.first + at) as TimerId);
         self.ascend(now, at, Outcome::Rejected, env, out)
     }
 

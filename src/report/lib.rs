@@ -20,6 +20,7 @@ mod style;
 mod sweep;
 mod table;
 pub mod text;
+mod trace;
 mod units;
 
 pub(crate) use capacity::load as capacity_load;
@@ -29,6 +30,7 @@ pub(crate) use stability::words as stability_words;
 pub use stability::{stability_files, stability_page};
 pub use style::Style;
 pub use sweep::{sweep_files, sweep_page};
+pub use trace::{trace_files, trace_page};
 
 use study::record::RunRecord;
 

@@ -4,6 +4,7 @@ use crate::capacity::Capacity;
 use crate::compare::Comparison;
 use crate::record::RunRecord;
 use crate::stability::Stability;
+use crate::trace::record::Traces;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
@@ -36,6 +37,16 @@ pub fn stability_to_json(record: &Stability) -> String {
 /// The JSON Schema (2020-12) of what [`stability_to_json`] writes.
 pub fn stability_schema() -> String {
     schema_of::<Stability>()
+}
+
+/// Traces as indented JSON, without a newline at the end; the same ones give the same bytes.
+pub fn traces_to_json(record: &Traces) -> String {
+    serde_json::to_string_pretty(record).expect("its maps have names as keys")
+}
+
+/// The JSON Schema (2020-12) of what [`traces_to_json`] writes.
+pub fn trace_schema() -> String {
+    schema_of::<Traces>()
 }
 
 /// The JSON Schema (2020-12) of what [`to_json`] writes.

@@ -39,6 +39,7 @@ pub mod sweep;
 #[cfg(test)]
 mod testing;
 mod topology;
+pub mod trace;
 mod transactions;
 mod trial;
 mod windows;
@@ -47,7 +48,7 @@ mod within_run;
 pub use error::StudyError;
 pub use json::{
     capacity_schema, capacity_to_json, comparison_schema, comparison_to_json, results_schema,
-    stability_schema, stability_to_json, to_json,
+    stability_schema, stability_to_json, to_json, trace_schema, traces_to_json,
 };
 pub use load::Load;
 pub use loss::Loss;

@@ -6,6 +6,7 @@ use crate::observer::{GroupFact, Observer};
 use crate::post::{self, Party};
 use crate::program::Op;
 use crate::slab::NONE;
+use crate::span;
 use crate::state::Doing;
 use crate::world::{Todo, World};
 use clock::{Duration, Instant};
@@ -181,6 +182,9 @@ impl World {
         strand.doing = Doing::Agreeing;
         strand.awaits = wait;
         strand.stamp = Stamp::NONE;
+        if O::SPANS {
+            span::does(now, obs, root, span::Doing::AwaitingLeader);
+        }
     }
 
     /// A request has waited as long as it may.

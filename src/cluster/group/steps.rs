@@ -4,6 +4,7 @@ use super::log::What;
 use super::{On, Wait};
 use crate::observer::{GroupFact, Observer};
 use crate::program::Op;
+use crate::span;
 use crate::state::Doing;
 use crate::world::World;
 use clock::Instant;
@@ -142,6 +143,9 @@ impl World {
             .insert(entry, wait);
         self.strands[id].doing = Doing::Agreeing;
         self.strands[id].awaits = wait;
+        if O::SPANS {
+            span::does(now, obs, id, span::Doing::Replicating);
+        }
         if self.propose_entry(now, obs, member, entry).is_err() {
             self.group_unheard(wait);
             self.strands[id].doing = Doing::Pending;

@@ -3,6 +3,7 @@
 use super::{Alarm, Delivery, Word};
 use crate::observer::{MessageFact, Observer};
 use crate::post;
+use crate::span::SpanFact;
 use crate::world::World;
 use clock::Instant;
 use engine::Keyed;
@@ -228,6 +229,10 @@ impl World {
         let key = Keyed::child(held.key ^ DEAD, target.into());
         let own = queues.hosted[target as usize].is_poison(key);
         let letter = queues.ledger.begin(key, held.origin, held.is_poison || own);
+        if O::SPANS {
+            let (message, letter) = (message.0, letter.0);
+            obs.span(now, SpanFact::DeadLetter { message, letter });
+        }
         self.bring_letter(now, obs, target, letter);
     }
 

@@ -3,6 +3,7 @@
 use super::{Delivery, Word};
 use crate::errand;
 use crate::observer::{MessageFact, Observer};
+use crate::span::Cause;
 use crate::world::World;
 use clock::Instant;
 use engine::Keyed;
@@ -14,6 +15,18 @@ pub(crate) struct Errand {
     queue: u32,
     instance: u32,
     delivery: Delivery,
+}
+
+impl Errand {
+    /// As facts have it.
+    pub(crate) fn as_cause(&self, endpoint: Option<u32>) -> Cause {
+        Cause::Message {
+            queue: self.queue,
+            message: self.delivery.message.0,
+            delivery: self.delivery.deliveries,
+            endpoint,
+        }
+    }
 }
 
 impl World {

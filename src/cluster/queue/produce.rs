@@ -6,6 +6,7 @@ use crate::handler::step_key;
 use crate::observer::Observer;
 use crate::post::{self, Bell, Party};
 use crate::slab::NONE;
+use crate::span;
 use crate::world::World;
 use clock::Instant;
 use core::mem::take;
@@ -73,6 +74,10 @@ impl World {
         });
         producing.waiting.insert(sequence, sending);
         self.strands[strand].awaits = sending;
+        if O::SPANS {
+            let message = message.0;
+            span::does(now, obs, strand, span::Doing::Publishing { queue, message });
+        }
         self.try_to_publish(now, obs, sending);
         if !producer.wait {
             self.publish_ended(sending, Outcome::Success);
