@@ -21,14 +21,7 @@ use study::record::Estimate;
 pub fn capacity_files(record: &Capacity) -> Result<Vec<File>, Error> {
     let mut files = tables(record)?;
     for chart in chart::capacity(record)? {
-        files.push(File {
-            name: format!("{}.svg", chart.name),
-            bytes: chart.svg.into_bytes(),
-        });
-        files.push(File {
-            name: format!("{}.png", chart.name),
-            bytes: chart.png,
-        });
+        files.extend(chart.files());
     }
     Ok(files)
 }

@@ -27,15 +27,7 @@ pub fn compare_files(record: &Comparison) -> Result<Vec<File>, Error> {
             bytes: replications(record)?,
         },
     ];
-    let chart = chart::differences(record)?;
-    files.push(File {
-        name: format!("{}.svg", chart.name),
-        bytes: chart.svg.into_bytes(),
-    });
-    files.push(File {
-        name: format!("{}.png", chart.name),
-        bytes: chart.png,
-    });
+    files.extend(chart::differences(record)?.files());
     Ok(files)
 }
 

@@ -8,7 +8,7 @@
 //!
 //! `queues.csv`: the same, with scope `queue`; only where the model has any.
 //!
-//! `timeseries.csv`: `time_s,scope,name,rate,goodput,degraded,failed_KIND…,p50_ms,p99_ms,
+//! `timeseries.csv`: `time_s,scope,name,rate,goodput,degraded,failed_KIND…,p50_ms,p90_ms,p95_ms,p99_ms,p99_9_ms,
 //! queue_length,utilization,breakers_open`, and `instances` where a service is autoscaled, where `time_s` is the start of the window and rates
 //! are per second. For a service, `rate` counts arrivals, `goodput` answers, and
 //! `failed_rejected` refusals; for a queue, messages taken in, acknowledged and refused, and
@@ -218,7 +218,10 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
             .chain(
                 [
                     "p50_ms",
+                    "p90_ms",
+                    "p95_ms",
                     "p99_ms",
+                    "p99_9_ms",
                     "queue_length",
                     "utilization",
                     "breakers_open",
@@ -241,7 +244,7 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
                     .into_iter()
                     .chain([at(&w.issued), at(&w.goodput), at(&w.degraded)])
                     .chain(failed)
-                    .chain([at(&w.p50_ms), at(&w.p99_ms)])
+                    .chain([&w.p50_ms, &w.p90_ms, &w.p95_ms, &w.p99_ms, &w.p99_9_ms].map(|q| at(q)))
                     .chain(std::iter::repeat_n(String::new(), 3))
                     .chain(last(String::new())),
             )?;
@@ -256,7 +259,7 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
                     .into_iter()
                     .chain([at(&s.arrivals), at(&s.completed), String::new()])
                     .chain(failed)
-                    .chain([String::new(), String::new()])
+                    .chain(std::iter::repeat_n(String::new(), 5))
                     .chain([at(&s.queue_length), at(&s.utilization), String::new()])
                     .chain(last(at(&s.instances))),
             )?;
@@ -271,13 +274,13 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
                     .into_iter()
                     .chain([at(&q.published), at(&q.acknowledged), String::new()])
                     .chain(failed)
-                    .chain([String::new(), String::new()])
+                    .chain(std::iter::repeat_n(String::new(), 5))
                     .chain([at(&q.depth), String::new(), String::new()])
                     .chain(last(String::new())),
             )?;
         }
         for (name, open) in &series.breakers {
-            let blanks = 3 + kinds.len() + 4;
+            let blanks = 3 + kinds.len() + 7;
             writer.write_record(
                 [time.clone(), "call".into(), name.clone()]
                     .into_iter()
@@ -466,13 +469,16 @@ mod tests {
             values[3] = 0.75;
         }
         shoppers.p50_ms[3] = 40.0;
+        shoppers.p90_ms[3] = 50.0;
+        shoppers.p95_ms[3] = 60.0;
+        shoppers.p99_9_ms[3] = 90.0;
         shoppers.p99_ms[3] = f64::NAN;
         let rows = rows(&timeseries(&record).unwrap());
         assert_eq!(
             rows[0].join(","),
             "time_s,scope,name,rate,goodput,degraded,failed_timeout,failed_rejected,\
-             failed_unavailable,failed_error,failed_aborted,p50_ms,p99_ms,queue_length,\
-             utilization,breakers_open"
+             failed_unavailable,failed_error,failed_aborted,p50_ms,p90_ms,p95_ms,p99_ms,\
+             p99_9_ms,queue_length,utilization,breakers_open"
         );
         // Two workloads, four services, one edge with a breaker.
         assert_eq!(rows.len(), 1 + 600 * 7);
@@ -482,10 +488,10 @@ mod tests {
         };
         assert_eq!(
             find("workload", "shoppers"),
-            "201.5,200,0,0.75,0.75,0,0,0,40,,,,"
+            "201.5,200,0,0.75,0.75,0,0,0,40,50,60,,90,,,"
         );
-        assert_eq!(find("service", "order"), "220,219,,,1,,,,,,2.5,0.64,");
-        assert_eq!(find("call", "gateway->order.create"), ",,,,,,,,,,,,0.25");
+        assert_eq!(find("service", "order"), "220,219,,,1,,,,,,,,,2.5,0.64,");
+        assert_eq!(find("call", "gateway->order.create"), ",,,,,,,,,,,,,,,0.25");
     }
 
     #[test]

@@ -63,7 +63,12 @@ fn workload_series(rate: f64, p50: f64, p99: f64, seed: u64) -> WorkloadSeries {
         rejected.push(issued * lost * 0.3);
         w.p50_ms
             .push(p50 * stretch.sqrt() * (1.0 + 0.05 * noise.next()));
-        w.p99_ms.push(p99 * stretch * (1.0 + 0.15 * noise.next()));
+        let p99 = p99 * stretch * (1.0 + 0.15 * noise.next());
+        w.p90_ms.push(p99 * 0.5);
+        w.p95_ms.push(p99 * 0.7);
+        w.p99_ms.push(p99);
+        w.p99_9_ms.push(p99 * 1.6);
+        w.p99_half_ms.push(p99 * 0.1);
     }
     w.failed = BTreeMap::from([("timeout".into(), timeouts), ("rejected".into(), rejected)]);
     // A lognormal body with a slow two per cent.
@@ -233,7 +238,7 @@ pub(crate) fn checkout() -> RunRecord {
         orders: None,
         queues: BTreeMap::new(),
         violations: Vec::new(),
-        topology: Topology::default(),
+        topology: shop(),
         series: Series {
             window_s: 1.0,
             warmup_s: 30.0,
@@ -271,7 +276,65 @@ pub(crate) fn checkout() -> RunRecord {
         .series
         .breakers
         .insert("gateway->order.create".into(), vec![0.25; 600]);
+    // From the slow payment service upwards: each fails a little later and a little less.
+    for (name, share, from, to) in [
+        ("order->payment.charge", 0.4, 120, 150),
+        ("gateway->order.create", 0.3, 123, 154),
+        ("admins->gateway.check", 0.01, 125, 156),
+        ("shoppers->gateway.buy", 0.2, 125, 156),
+        ("order->inventory.reserve", 0.0, 0, 0),
+    ] {
+        record
+            .series
+            .edges
+            .insert(name.into(), edge_series(share, from, to));
+    }
     record
+}
+
+/// A hundred calls a second, of which a share fails from one window to another.
+fn edge_series(share: f64, from: usize, to: usize) -> EdgeSeries {
+    let mut failed = vec![0.0; 600];
+    failed[from..to].fill(100.0 * share);
+    let succeeded = failed.iter().map(|failed| 100.0 - failed);
+    EdgeSeries {
+        calls: vec![100.0; 600],
+        attempts: vec![100.0; 600],
+        succeeded: succeeded.collect(),
+        failed: BTreeMap::from([("timeout".into(), failed)]),
+        in_flight: vec![4.0; 600],
+    }
+}
+
+fn shop() -> Topology {
+    let node = |name: &str, kind| Node {
+        name: name.into(),
+        kind,
+        count: 2,
+    };
+    let call = |from, to, edge: &str| Link {
+        from,
+        to,
+        kind: LinkKind::Call,
+        edges: vec![edge.into()],
+    };
+    Topology {
+        nodes: vec![
+            node("admins", NodeKind::Workload),
+            node("shoppers", NodeKind::Workload),
+            node("gateway", NodeKind::Service),
+            node("order", NodeKind::Service),
+            node("payment", NodeKind::Service),
+            node("inventory", NodeKind::Service),
+        ],
+        links: vec![
+            call(0, 2, "admins->gateway.check"),
+            call(1, 2, "shoppers->gateway.buy"),
+            call(2, 3, "gateway->order.create"),
+            call(3, 4, "order->payment.charge"),
+            call(3, 5, "order->inventory.reserve"),
+        ],
+    }
 }
 
 /// With as many workloads as asked, their names long.

@@ -94,14 +94,7 @@ pub fn files(record: &RunRecord) -> Result<Vec<File>, Error> {
         files.push(File { name, bytes });
     }
     for chart in chart::all(record)? {
-        files.push(File {
-            name: format!("{}.svg", chart.name),
-            bytes: chart.svg.into_bytes(),
-        });
-        files.push(File {
-            name: format!("{}.png", chart.name),
-            bytes: chart.png,
-        });
+        files.extend(chart.files());
     }
     Ok(files)
 }

@@ -22,16 +22,8 @@ use study::stability::{Cell, SettingRecord, Stability, TriggerRecord};
 /// # Errors
 /// When one cannot be formed, which is a defect of this crate.
 pub fn stability_files(record: &Stability) -> Result<Vec<File>, Error> {
-    let chart = chart::stability(record)?;
     let mut files = tables(record)?;
-    files.push(File {
-        name: format!("{}.svg", chart.name),
-        bytes: chart.svg.into_bytes(),
-    });
-    files.push(File {
-        name: format!("{}.png", chart.name),
-        bytes: chart.png,
-    });
+    files.extend(chart::stability(record)?.files());
     Ok(files)
 }
 

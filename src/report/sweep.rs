@@ -9,5 +9,6 @@ mod names;
 mod page;
 mod tables;
 
+pub(crate) use names::endings;
 pub use page::sweep_page;
 pub use tables::sweep_files;

@@ -18,7 +18,7 @@ use crate::queues::{QueueFacts, QueueFigures};
 use crate::sections::{Sectioned, Sections, Totals};
 use crate::stores::StoreFacts;
 use crate::transactions::TransactionFacts;
-use crate::windows::{EdgeWindow, ServiceTotals, Windows, WorkloadWindow};
+use crate::windows::{EdgeWindow, QUANTILES, ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
 use cluster::{
     DeploymentFact, DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,
@@ -388,8 +388,8 @@ impl<'a> Recorder<'a> {
                 ended: edge.ended,
                 ..Default::default()
             };
-            if let Some([p50, p99]) = latency.close_window() {
-                (row.p50, row.p99, row.quantiles) = (p50.into(), p99.into(), 1);
+            if let Some(quantiles) = latency.close_window() {
+                row.measure(quantiles);
             }
             rows.push(row);
         }
@@ -595,15 +595,15 @@ impl EdgeFacts {
 }
 
 impl Latency {
-    /// Takes the median and the 99 % quantile of the window's successes, and starts the next one.
-    fn close_window(&mut self) -> Option<[u64; 2]> {
+    /// Takes the quantiles of the window's successes, and starts the next one.
+    fn close_window(&mut self) -> Option<[u64; QUANTILES.len()]> {
         let [early, late] = &mut self.window;
         self.measured.merge(late);
         if !early.is_empty() {
             late.merge(early);
             early.clear();
         }
-        let quantiles = late.quantiles([0.5, 0.99]);
+        let quantiles = late.quantiles(QUANTILES);
         late.clear();
         quantiles
     }

@@ -6,7 +6,7 @@ use crate::figures::millis;
 use crate::metrics::Places;
 use crate::queues::QueueTotals;
 use crate::record::{EdgeSeries, FaultSpan, QueueSeries, Series, ServiceSeries, WorkloadSeries};
-use crate::windows::{EdgeWindow, ServiceTotals, WorkloadWindow};
+use crate::windows::{EdgeWindow, P99, ServiceTotals, WorkloadWindow};
 use policy::Outcome;
 
 /// Points of a latency curve.
@@ -96,11 +96,15 @@ fn workload_series(rows: &[WorkloadWindow], seconds: &[f64]) -> WorkloadSeries {
             .map(|(row, s)| count(row) as f64 / s)
             .collect()
     };
-    let quantiles = |sum: fn(&WorkloadWindow) -> u128| -> Vec<f64> {
+    let quantile = |place: usize| -> Vec<f64> {
         rows.iter()
-            .map(|row| sum(row) as f64 / 1e6 / f64::from(row.quantiles))
+            .map(|row| row.quantiles[place] as f64 / 1e6 / f64::from(row.measured))
             .collect()
     };
+    let p99_half_ms = rows.iter().map(|row| {
+        row.p99_half_width()
+            .map_or(f64::NAN, |half_width| half_width / 1e6)
+    });
     let kinds = Outcome::FAILURES.into_iter();
     let occurred = kinds.filter(|kind| rows.iter().any(|row| row.ended[*kind as usize] > 0));
     WorkloadSeries {
@@ -112,8 +116,12 @@ fn workload_series(rows: &[WorkloadWindow], seconds: &[f64]) -> WorkloadSeries {
         failed: occurred
             .map(|kind| (kind.name().into(), rates(&|row| row.ended[kind as usize])))
             .collect(),
-        p50_ms: quantiles(|row| row.p50),
-        p99_ms: quantiles(|row| row.p99),
+        p50_ms: quantile(0),
+        p90_ms: quantile(1),
+        p95_ms: quantile(2),
+        p99_ms: quantile(P99),
+        p99_9_ms: quantile(4),
+        p99_half_ms: p99_half_ms.collect(),
         ccdf: Vec::new(),
     }
 }
@@ -190,9 +198,10 @@ mod tests {
             WorkloadWindow {
                 issued: 6,
                 ended: [3, 1, 2, 0, 0, 0, 0, 0],
-                p50: 4_000_000,
-                p99: 6_000_000,
-                quantiles: 2,
+                quantiles: [4_000_000, 5_000_000, 5_500_000, 6_000_000, 7_000_000],
+                // Of 2 ms and 4 ms.
+                p99_squares: 20_000_000_000_000,
+                measured: 2,
             },
             WorkloadWindow::default(),
         ];
@@ -207,6 +216,9 @@ mod tests {
             BTreeMap::from([("timeout".into(), vec![2.0, 0.0])])
         );
         assert_eq!((series.p50_ms[0], series.p99_ms[0]), (2.0, 3.0));
+        assert_eq!((series.p95_ms[0], series.p99_9_ms[0]), (2.75, 3.5));
+        // t(0.975, 1) = 12.7062 times half of their distance.
+        assert!((series.p99_half_ms[0] - 12.7062).abs() < 1e-4);
         assert!(series.p50_ms[1].is_nan(), "nothing succeeded");
         let rows = [ServiceTotals {
             arrived: 4,

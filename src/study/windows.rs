@@ -31,11 +31,18 @@ pub(crate) struct WorkloadWindow {
     pub(crate) issued: u64,
     /// By the number of the outcome.
     pub(crate) ended: [u64; 8],
-    /// Sums of the replications' quantiles in nanoseconds, and of how many replications.
-    pub(crate) p50: u128,
-    pub(crate) p99: u128,
-    pub(crate) quantiles: u32,
+    /// Sums over replications of their [`QUANTILES`], in nanoseconds.
+    pub(crate) quantiles: [u128; QUANTILES.len()],
+    /// Sum of the squares of the 99 % quantiles: what their interval is made of.
+    pub(crate) p99_squares: u128,
+    /// In how many replications anything succeeded.
+    pub(crate) measured: u32,
 }
+
+/// The quantiles of a window's successes that are kept.
+pub(crate) const QUANTILES: [f64; 5] = [0.5, 0.9, 0.95, 0.99, 0.999];
+/// The one that gets an interval: its place among them.
+pub(crate) const P99: usize = 3;
 
 /// The calls of an edge in one window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -132,14 +139,39 @@ fn add_rows<T: Copy + Default>(mine: &mut Vec<T>, theirs: &[T], add: impl Fn(&mu
 }
 
 impl WorkloadWindow {
+    /// With the quantiles of one replication.
+    pub(crate) fn measure(&mut self, quantiles: [u64; QUANTILES.len()]) {
+        self.quantiles = quantiles.map(u128::from);
+        self.p99_squares = self.quantiles[P99].saturating_mul(self.quantiles[P99]);
+        self.measured = 1;
+    }
+
+    /// Half of the 95 % interval of the mean of the 99 % quantiles, in nanoseconds: Student's t over
+    /// replications. `None` where fewer than two measured any.
+    pub(crate) fn p99_half_width(&self) -> Option<f64> {
+        let n = u128::from(self.measured);
+        if n < 2 {
+            return None;
+        }
+        // Whole numbers until here: nothing is lost by taking the difference of large sums.
+        let sum = self.quantiles[P99];
+        let squares = self.p99_squares.checked_mul(n)?;
+        let spread = squares.checked_sub(sum.checked_mul(sum)?)? as f64;
+        let n = n as f64;
+        let variance_of_mean = spread / (n * (n - 1.0)) / n;
+        Some(stats::student_t_quantile(0.975, n - 1.0) * variance_of_mean.sqrt())
+    }
+
     fn add(&mut self, other: &Self) {
         self.issued += other.issued;
         for (a, b) in self.ended.iter_mut().zip(other.ended) {
             *a += b;
         }
-        self.p50 += other.p50;
-        self.p99 += other.p99;
-        self.quantiles += other.quantiles;
+        for (a, b) in self.quantiles.iter_mut().zip(other.quantiles) {
+            *a += b;
+        }
+        self.p99_squares = self.p99_squares.saturating_add(other.p99_squares);
+        self.measured += other.measured;
     }
 }
 
@@ -194,5 +226,26 @@ impl ServiceTotals {
             scaled_up: self.scaled_up - mark.scaled_up,
             scaled_down: self.scaled_down - mark.scaled_down,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_of_a_windows_p99_is_students() {
+        let mut sum = WorkloadWindow::default();
+        for p99 in [100, 110, 90, 120] {
+            let mut one = WorkloadWindow::default();
+            one.measure([0, 0, 0, p99, 0]);
+            assert_eq!(one.p99_half_width(), None, "one has no interval");
+            sum.add(&one);
+        }
+        // Mean 105, standard deviation 12.9099, t(0.975, 3) = 3.18245: 3.18245 × 12.9099 / 2.
+        let half = sum.p99_half_width().unwrap();
+        assert!((half - 20.5426).abs() < 1e-3, "{half}");
+        sum.p99_squares = u128::MAX;
+        assert_eq!(sum.p99_half_width(), None, "beyond what can be counted");
     }
 }

@@ -1,12 +1,12 @@
 //! Availability over time: the share of requests that succeeded, of those that ended in a window.
 
 use super::Sketch;
+use super::axes;
 use super::canvas::{self, Stroke};
 use super::cast::{Actor, cast, of_whom, remark};
 use super::frame::{Axis, EndLabel, frame, head};
 use super::latency::{subtitle, total};
 use super::points::{runs, thin};
-use super::scale::{decimals, multiples, round_step};
 use super::theme::SOFT;
 use crate::Error;
 use crate::share;
@@ -24,7 +24,7 @@ pub(super) fn draw(record: &RunRecord) -> Result<Sketch, Error> {
         .collect();
     let objectives = objectives(record);
     let title = format!("Availability {} over time", of_whom(&actors));
-    let y = axis(&shares, &objectives);
+    let y = axes::availability(shares.iter().flatten().chain(&objectives).copied());
     let x = Axis::time(total(&record.series));
     let labels = labels(&actors, &shares, &objectives);
 
@@ -79,33 +79,6 @@ fn objectives(record: &RunRecord) -> Vec<f64> {
     targets.sort_by(f64::total_cmp);
     targets.dedup();
     targets
-}
-
-fn axis(shares: &[Vec<f64>], objectives: &[f64]) -> Axis {
-    let least = shares
-        .iter()
-        .flatten()
-        .chain(objectives)
-        .copied()
-        .filter(|v| v.is_finite())
-        .fold(1.0, f64::min);
-    let floor = share::floor(least);
-    let step = round_step((1.0 - floor) * 100.0, 5.0);
-    let places = decimals(step);
-    let name = if floor > 0.0 {
-        format!("availability, from {}", availability(floor))
-    } else {
-        "availability".into()
-    };
-    Axis {
-        name,
-        range: (floor, 1.0),
-        log: false,
-        ticks: multiples(floor * 100.0, 100.0, step)
-            .into_iter()
-            .map(|tick| (tick / 100.0, format!("{tick:.places$} %")))
-            .collect(),
-    }
 }
 
 fn labels(actors: &[Actor<'_>], shares: &[Vec<f64>], objectives: &[f64]) -> Vec<EndLabel> {

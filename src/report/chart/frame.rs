@@ -1,28 +1,26 @@
-//! What stands around the data: title, axes, grid, the bands of faults and warm-up, and the labels
-//! at the lines' ends. It knows nothing of workloads.
+//! What stands around the data: title, axes, grid, and the labels at the lines' ends. It knows
+//! nothing of workloads.
 
+use super::bands::Bands;
 use super::canvas::{Anchor, Canvas, Letters, Stroke};
 use super::font::{fit, width};
-use super::labels::{free_row, spread};
+use super::labels::{Area, spread};
 use super::scale::{Scale, decimals, multiples, round_step};
 use super::theme::{
-    BAND, FAULT, GRID, HEIGHT, INK, LABEL, LEADERLESS, LINE, MARGIN, SOFT, SUBTITLE, TITLE, WARMUP,
-    WIDTH, for_letters,
+    GRID, HEIGHT, INK, LABEL, LINE, MARGIN, SOFT, SUBTITLE, TITLE, WIDTH, for_letters,
 };
 use crate::Error;
 use plotters::style::RGBColor;
 use study::record::Series;
 
 /// Where the titles end and the chart proper begins.
-const HEAD: f64 = 162.0;
+pub(crate) const HEAD: f64 = 162.0;
 /// Below the chart proper: ticks and the axis' name.
-const FOOT: f64 = 96.0;
+pub(crate) const FOOT: f64 = 96.0;
 /// The widest that labels at the right may be.
 const WIDEST_LABEL: f64 = 320.0;
 /// From the frame to the labels at its right.
 const LEADER: f64 = 26.0;
-/// Rows of fault labels above the frame.
-const BAND_ROWS: usize = 3;
 
 /// The rectangle in which data are drawn, and its scales.
 pub(crate) struct Frame {
@@ -77,12 +75,8 @@ impl Axis {
         }
     }
 
-    fn scale(&self, places: (f64, f64)) -> Scale {
-        if self.log {
-            Scale::log(self.range, places)
-        } else {
-            Scale::linear(self.range, places)
-        }
+    pub(crate) fn scale(&self, places: (f64, f64)) -> Scale {
+        Scale::linear_or_log(self.range, places, self.log)
     }
 }
 
@@ -123,23 +117,33 @@ pub(crate) fn frame(
     let bottom = HEIGHT - FOOT;
 
     let x_scale = x.scale((left, right));
-    let bands = series.map_or_else(Vec::new, |series| bands(series, &x_scale, left, right));
-    let rows = bands.iter().filter_map(|band| band.row).max();
-    let top = HEAD + rows.map_or(14.0, |row| (row + 1) as f64 * LINE + 4.0);
-    let frame = Frame {
-        x: x_scale,
-        y: y.scale((bottom, top)),
+    let bands = series.map_or_else(Bands::default, |series| {
+        Bands::of(series, &x_scale, left, right)
+    });
+    let top = HEAD + bands.height();
+    bands.draw(canvas, top, bottom)?;
+    let place = Area {
         left,
         top,
         right,
         bottom,
     };
-    for band in &bands {
-        frame.band(canvas, band)?;
-    }
-    frame.y_axis(canvas, y)?;
-    frame.x_axis(canvas, x)?;
+    let frame = Frame::within(canvas, place, x, y, LABEL)?;
+    let name = letters(SOFT, SUBTITLE, Anchor::Start);
+    canvas.text((MARGIN, HEAD - 20.0), &y.name, name)?;
+    time_name(canvas, &x.name, left, right)?;
     Ok(frame)
+}
+
+/// The name of the axis at the bottom of the sheet.
+pub(crate) fn time_name(
+    canvas: &Canvas<'_>,
+    name: &str,
+    left: f64,
+    right: f64,
+) -> Result<(), Error> {
+    let soft = letters(SOFT, SUBTITLE, Anchor::Middle);
+    canvas.text(((left + right) / 2.0, HEIGHT - 34.0), name, soft)
 }
 
 impl Frame {
@@ -171,7 +175,30 @@ impl Frame {
         canvas.text(middle, text, letters(SOFT, TITLE, Anchor::Middle))
     }
 
-    fn y_axis(&self, canvas: &Canvas<'_>, axis: &Axis) -> Result<(), Error> {
+    /// Axes, grid and ticks in a place of their own, for sheets that hold several; the axes' names
+    /// are for the caller to write.
+    pub(crate) fn within(
+        canvas: &Canvas<'_>,
+        place: Area,
+        x: &Axis,
+        y: &Axis,
+        size: f64,
+    ) -> Result<Self, Error> {
+        let frame = Self {
+            x: x.scale((place.left, place.right)),
+            y: y.scale((place.bottom, place.top)),
+            left: place.left,
+            top: place.top,
+            right: place.right,
+            bottom: place.bottom,
+        };
+        frame.y_ticks(canvas, y, size)?;
+        frame.x_ticks(canvas, x, size)?;
+        Ok(frame)
+    }
+
+    /// Grid lines, and what they stand for at their left.
+    pub(crate) fn y_ticks(&self, canvas: &Canvas<'_>, axis: &Axis, size: f64) -> Result<(), Error> {
         let grid = Stroke {
             color: GRID,
             alpha: 1.0,
@@ -180,14 +207,14 @@ impl Frame {
         for (value, text) in &axis.ticks {
             let y = self.y.place(*value);
             canvas.line(&[(self.left, y), (self.right, y)], grid)?;
-            let letters = letters(SOFT, LABEL, Anchor::End);
+            let letters = letters(SOFT, size, Anchor::End);
             canvas.text((self.left - 12.0, y), text, letters)?;
         }
-        let name = letters(SOFT, SUBTITLE, Anchor::Start);
-        canvas.text((MARGIN, HEAD - 20.0), &axis.name, name)
+        Ok(())
     }
 
-    fn x_axis(&self, canvas: &Canvas<'_>, axis: &Axis) -> Result<(), Error> {
+    /// The line at the bottom, and its ticks.
+    pub(crate) fn x_ticks(&self, canvas: &Canvas<'_>, axis: &Axis, size: f64) -> Result<(), Error> {
         let line = Stroke {
             color: SOFT,
             alpha: 1.0,
@@ -197,105 +224,13 @@ impl Frame {
         for (value, text) in &axis.ticks {
             let x = self.x.place(*value);
             canvas.line(&[(x, self.bottom), (x, self.bottom + 7.0)], line)?;
-            let letters = letters(SOFT, LABEL, Anchor::Middle);
-            canvas.text((x, self.bottom + 25.0), text, letters)?;
+            let letters = letters(SOFT, size, Anchor::Middle);
+            // The last one gives way to the sheet's edge.
+            let middle = x.min(WIDTH - 8.0 - width(text, size) / 2.0);
+            canvas.text((middle, self.bottom + 14.0 + size / 2.0), text, letters)?;
         }
-        let middle = (self.left + self.right) / 2.0;
-        let name = letters(SOFT, SUBTITLE, Anchor::Middle);
-        canvas.text((middle, HEIGHT - 34.0), &axis.name, name)
+        Ok(())
     }
-
-    fn band(&self, canvas: &Canvas<'_>, band: &Band) -> Result<(), Error> {
-        let strength = if band.color == WARMUP {
-            BAND * 0.8
-        } else {
-            BAND
-        };
-        let (from, to) = band.span;
-        canvas.band((from, self.top), (to, self.bottom), band.color, strength)?;
-        let Some(row) = band.row else {
-            return Ok(());
-        };
-        let middle = self.top - 4.0 - (row as f64 + 0.5) * LINE;
-        let color = for_letters(for_letters(band.color));
-        if row > 0 {
-            // The label stands above others: a line leads down to its band.
-            let stroke = Stroke {
-                color,
-                alpha: 0.6,
-                width: 1.5,
-            };
-            let edge = from.max(band.label_at) + 1.0;
-            canvas.line(&[(edge, self.top), (edge, middle + LINE / 2.0)], stroke)?;
-        }
-        let letters = letters(color, LABEL, Anchor::Start);
-        canvas.text((band.label_at, middle), &band.label, letters)
-    }
-}
-
-/// A span of time to be shaded, in places.
-struct Band {
-    span: (f64, f64),
-    color: RGBColor,
-    label: String,
-    label_at: f64,
-    /// Counted upwards from the frame; none when there was no room for its label.
-    row: Option<usize>,
-}
-
-fn bands(series: &Series, x: &Scale, left: f64, right: f64) -> Vec<Band> {
-    let faults = series.faults.iter().map(|fault| (fault, FAULT));
-    let leaderless = series.leaderless.iter().map(|span| (span, LEADERLESS));
-    let mut faults: Vec<_> = faults.chain(leaderless).collect();
-    faults.sort_by(|(a, _), (b, _)| a.from_s.total_cmp(&b.from_s));
-    let mut spans: Vec<(f64, f64, RGBColor, String)> = Vec::new();
-    if series.warmup_s > 0.0 {
-        spans.push((0.0, series.warmup_s, WARMUP, "warm-up".into()));
-    }
-    for (i, (fault, color)) in faults.iter().enumerate() {
-        // What comes again and again is labelled once.
-        let again = faults[..i].iter().any(|(f, _)| f.label == fault.label);
-        let times = faults
-            .iter()
-            .filter(|(f, _)| f.label == fault.label)
-            .count();
-        let label = match (again, times) {
-            (true, _) => String::new(),
-            (false, 1) => fault.label.clone(),
-            (false, n) => format!("{} ({n} times)", fault.label),
-        };
-        spans.push((fault.from_s, fault.to_s, *color, label));
-    }
-    // From right to left: a label that gives way goes up, and what leads down from it stands left
-    // of the labels below.
-    let mut taken = [f64::INFINITY; BAND_ROWS];
-    let mut bands: Vec<Band> = spans
-        .into_iter()
-        .rev()
-        .map(|(from, to, color, label)| {
-            let from = x.place(from).min(right - 2.0);
-            let to = x.place(to).max(from + 2.0);
-            let label = fit(&label, LABEL, (right - left).min(480.0));
-            let wide = width(&label, LABEL);
-            // Over the middle of its band, or from its start when it is longer.
-            let label_at = from + ((to - from - wide) / 2.0).max(0.0);
-            let label_at = label_at.min(right - wide).max(left);
-            let row = if label.is_empty() {
-                None
-            } else {
-                free_row(&mut taken, label_at, label_at + wide + 16.0)
-            };
-            Band {
-                span: (from, to),
-                color,
-                label,
-                label_at,
-                row,
-            }
-        })
-        .collect();
-    bands.reverse();
-    bands
 }
 
 pub(crate) fn letters(color: RGBColor, size: f64, anchor: Anchor) -> Letters {

@@ -1,71 +1,61 @@
 //! Latency over time: how slow, and when.
 
 use super::Sketch;
-use super::canvas::{self, Stroke};
+use super::axes;
+use super::canvas::{self, Canvas, Stroke};
 use super::cast::{Actor, cast, of_whom, remark};
 use super::font::fit;
-use super::frame::{Axis, EndLabel, frame, head};
+use super::frame::{Axis, EndLabel, Frame, frame, head};
 use super::points::{runs, thin};
-use super::scale::{decimals, log_ticks, multiples, round_log_range, round_step};
 use super::theme::{LABEL, SOFT};
 use crate::Error;
 use crate::units::{milliseconds, seconds};
+use plotters::style::RGBColor;
 use study::record::{RunRecord, Series};
 
 /// With more workloads than this, medians would hide the tails.
 const MOST_MEDIANS: usize = 3;
-/// A log axis when the largest value is this many times the smallest.
-const WIDE: f64 = 30.0;
 /// Points of one line; twice as many as there are places for them.
 const MOST_POINTS: usize = 2400;
 
+/// A percentile over time, as it is drawn.
+struct Line<'a> {
+    /// `p99`, after the workload's name where there are several.
+    label: String,
+    values: &'a [f64],
+    color: RGBColor,
+    alpha: f64,
+    width: f64,
+    named: bool,
+    /// Half of the interval around it; empty where none is drawn.
+    half: &'a [f64],
+}
+
 pub(super) fn draw(record: &RunRecord) -> Result<Sketch, Error> {
     let actors = cast(record);
-    let medians = actors.len() <= MOST_MEDIANS;
     let title = format!("Latency {} over time", of_whom(&actors));
     let objectives = objectives(record);
-    let y = axis(&actors, medians, &objectives);
+    let (lines, what) = lines(&actors);
+    let values = lines.iter().flat_map(|line| line.values);
+    let y = axes::latency(values.chain(&objectives).copied());
     let x = Axis::time(total(&record.series));
-    let labels = labels(&actors, medians, &objectives);
+    let labels = labels(&lines, &objectives);
+    let ribbons = lines
+        .iter()
+        .any(|line| line.half.iter().any(|half| half.is_finite()));
+    let ribbons = if ribbons {
+        ", ribbon: 95 % interval of p99"
+    } else {
+        ""
+    };
 
     let svg = canvas::draw(|canvas| {
-        let what = if medians {
-            "p99 (strong) and p50 (faint)"
-        } else {
-            "p99"
-        };
-        let subtitle = format!("{}{}", subtitle(what, record), remark(&actors));
+        let subtitle = format!("{}{ribbons}{}", subtitle(what, record), remark(&actors));
         head(canvas, &title, &subtitle)?;
         let frame = frame(canvas, &x, &y, &labels, Some(&record.series))?;
         let mut drawn = false;
-        for actor in &actors {
-            let mut line = |values: &[f64], alpha: f64, width: f64| {
-                let stroke = Stroke {
-                    color: actor.color,
-                    alpha,
-                    width,
-                };
-                for run in runs(values, record.series.window_s) {
-                    drawn = true;
-                    let places: Vec<(f64, f64)> = thin(&run, MOST_POINTS)
-                        .into_iter()
-                        .map(|(t, v)| (frame.x.place(t), frame.y.place(v)))
-                        .collect();
-                    match places.as_slice() {
-                        [alone] => canvas.dot(*alone, width * 1.2, actor.color)?,
-                        _ => canvas.line(&places, stroke)?,
-                    }
-                }
-                Ok::<(), Error>(())
-            };
-            if medians {
-                line(&actor.series.p50_ms, 0.5, 2.0)?;
-            }
-            line(
-                &actor.series.p99_ms,
-                1.0,
-                if actor.named { 3.0 } else { 1.5 },
-            )?;
+        for line in &lines {
+            drawn |= line.draw(canvas, &frame, record.series.window_s)?;
         }
         for target in &objectives {
             let stroke = Stroke {
@@ -81,6 +71,84 @@ pub(super) fn draw(record: &RunRecord) -> Result<Sketch, Error> {
         frame.end_labels(canvas, &labels)
     })?;
     Ok(Sketch { title, svg })
+}
+
+/// All percentiles of a workload that is alone; of a few the median and p99, of many p99.
+fn lines<'a>(actors: &[Actor<'a>]) -> (Vec<Line<'a>>, &'static str) {
+    let line = |actor: &Actor<'a>, label: &str, values: &'a [f64], alpha, width| Line {
+        label: label.to_owned(),
+        values,
+        color: actor.color,
+        alpha,
+        width,
+        named: actor.named,
+        half: &[],
+    };
+    if let [alone] = actors {
+        let series = alone.series;
+        let mut lines = vec![
+            line(alone, "p50", &series.p50_ms, 0.5, 2.0),
+            line(alone, "p90", &series.p90_ms, 0.7, 2.0),
+            line(alone, "p99.9", &series.p99_9_ms, 0.7, 1.5),
+            line(alone, "p99", &series.p99_ms, 1.0, 3.5),
+        ];
+        lines[3].half = &series.p99_half_ms;
+        return (lines, "p50, p90, p99 (strong) and p99.9");
+    }
+    let medians = actors.len() <= MOST_MEDIANS;
+    let mut lines = Vec::new();
+    for actor in actors {
+        // The name gives way, not the percentile.
+        let name = fit(actor.name, LABEL, 260.0);
+        if medians {
+            let label = format!("{name} p50");
+            lines.push(line(actor, &label, &actor.series.p50_ms, 0.5, 2.0));
+        }
+        let wide = if actor.named { 3.0 } else { 1.5 };
+        let label = format!("{name} p99");
+        let mut p99 = line(actor, &label, &actor.series.p99_ms, 1.0, wide);
+        if medians {
+            p99.half = &actor.series.p99_half_ms;
+        }
+        lines.push(p99);
+    }
+    match medians {
+        true => (lines, "p99 (strong) and p50 (faint)"),
+        false => (lines, "p99"),
+    }
+}
+
+impl Line<'_> {
+    /// Whether there was anything to draw.
+    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame, window: f64) -> Result<bool, Error> {
+        let place = |(t, v): (f64, f64)| (frame.x.place(t), frame.y.place(v));
+        let end = |sign: f64| -> Vec<f64> {
+            let pairs = self.values.iter().zip(self.half);
+            pairs.map(|(value, half)| value + sign * half).collect()
+        };
+        for (upper, lower) in runs(&end(1.0), window).iter().zip(runs(&end(-1.0), window)) {
+            let upper = upper.iter().copied().map(place);
+            let lower = lower.into_iter().rev().map(place);
+            let ribbon: Vec<(f64, f64)> = upper.chain(lower).collect();
+            if ribbon.len() > 2 {
+                canvas.area(&ribbon, self.color, 0.2)?;
+            }
+        }
+        let stroke = Stroke {
+            color: self.color,
+            alpha: self.alpha,
+            width: self.width,
+        };
+        let runs = runs(self.values, window);
+        for run in &runs {
+            let places: Vec<(f64, f64)> = thin(run, MOST_POINTS).into_iter().map(place).collect();
+            match places.as_slice() {
+                [alone] => canvas.dot(*alone, self.width * 1.2, self.color)?,
+                _ => canvas.line(&places, stroke)?,
+            }
+        }
+        Ok(!runs.is_empty())
+    }
 }
 
 /// Seconds from the start to the end of the last window; at least a nanosecond.
@@ -110,12 +178,6 @@ pub(super) fn subtitle(what: &str, record: &RunRecord) -> String {
     )
 }
 
-/// A latency on an axis is between a nanosecond and thirty years: beyond, the figure is absurd and
-/// its axis without use.
-pub(super) fn plottable(ms: f64) -> f64 {
-    ms.clamp(1e-6, 1e12)
-}
-
 /// The targets of p99, each once.
 fn objectives(record: &RunRecord) -> Vec<f64> {
     let mut targets: Vec<f64> = record
@@ -129,74 +191,19 @@ fn objectives(record: &RunRecord) -> Vec<f64> {
     targets
 }
 
-fn axis(actors: &[Actor<'_>], medians: bool, objectives: &[f64]) -> Axis {
-    let medians = actors.iter().filter(|_| medians);
-    let values = || {
-        let p50 = medians.clone().flat_map(|a| &a.series.p50_ms);
-        let p99 = actors.iter().flat_map(|a| &a.series.p99_ms);
-        let all = p50.chain(p99).chain(objectives).copied();
-        all.filter(|v| v.is_finite() && *v > 0.0).map(plottable)
-    };
-    let low = values().fold(f64::INFINITY, f64::min);
-    let high = values().fold(0.0, f64::max);
-    let name = "latency".to_owned();
-    if high > 0.0 && high / low > WIDE {
-        let range = round_log_range(low, high);
-        return Axis {
-            name: name + ", log scale",
-            range,
-            log: true,
-            ticks: log_ticks(range.0, range.1)
-                .into_iter()
-                .map(|tick| (tick, milliseconds(tick)))
-                .collect(),
-        };
-    }
-    let high = if high > 0.0 { high } else { 1.0 };
-    let step = round_step(high, 6.0);
-    let top = (high / step * 0.999_999).ceil() * step;
-    let (unit, unit_name) = match top {
-        t if t > 2000.0 => (1000.0, "s"),
-        t if t < 2.0 => (0.001, "µs"),
-        _ => (1.0, "ms"),
-    };
-    let places = decimals(step / unit);
-    Axis {
-        name,
-        range: (0.0, top),
-        log: false,
-        ticks: multiples(0.0, top, step)
-            .into_iter()
-            .map(|tick| (tick, format!("{:.places$} {unit_name}", tick / unit)))
-            .collect(),
-    }
-}
-
-fn labels(actors: &[Actor<'_>], medians: bool, objectives: &[f64]) -> Vec<EndLabel> {
-    let mut labels = Vec::new();
-    let last = |values: &[f64]| values.iter().copied().rfind(|v| v.is_finite());
-    for actor in actors.iter().filter(|actor| actor.named) {
-        let mut label = |values: &[f64], quantile: &str| {
-            if let Some(value) = last(values) {
-                labels.push(EndLabel {
-                    // The name gives way, not the quantile.
-                    text: format!("{} {quantile}", fit(actor.name, LABEL, 260.0)),
-                    value,
-                    color: actor.color,
-                });
-            }
-        };
-        label(&actor.series.p99_ms, "p99");
-        if medians {
-            label(&actor.series.p50_ms, "p50");
-        }
-    }
-    for target in objectives {
-        labels.push(EndLabel {
-            text: format!("objective {}", milliseconds(*target)),
-            value: *target,
-            color: SOFT,
-        });
-    }
-    labels
+fn labels(lines: &[Line<'_>], objectives: &[f64]) -> Vec<EndLabel> {
+    let named = lines.iter().filter(|line| line.named);
+    let ends = named.filter_map(|line| {
+        Some(EndLabel {
+            text: line.label.clone(),
+            value: line.values.iter().copied().rfind(|v| v.is_finite())?,
+            color: line.color,
+        })
+    });
+    let objectives = objectives.iter().map(|target| EndLabel {
+        text: format!("objective {}", milliseconds(*target)),
+        value: *target,
+        color: SOFT,
+    });
+    ends.chain(objectives).collect()
 }

@@ -2,14 +2,13 @@
 //! objectives, and where they are missed.
 
 use super::Sketch;
+use super::axes;
 use super::canvas::{self, Anchor, Canvas, Stroke};
 use super::frame::{Axis, EndLabel, Frame, frame, head, letters};
-use super::latency::plottable;
-use super::scale::{decimals, log_ticks, multiples, round_log_range, round_step};
+use super::scale::{decimals, multiples, round_step};
 use super::theme::{LABEL, PALETTE, SOFT, for_letters};
 use crate::Error;
 use crate::capacity_load;
-use crate::share;
 use crate::units::{availability, milliseconds};
 use plotters::style::RGBColor;
 use study::capacity::{Capacity, Case, LoadRecord};
@@ -17,8 +16,6 @@ use study::record::Estimate;
 
 /// Loads beyond this many times the capacity are left out.
 const SHOWN: f64 = 1.25;
-/// A log axis when the largest value is this many times the smallest.
-const WIDE: f64 = 30.0;
 
 /// A figure against the load.
 struct Line {
@@ -54,7 +51,7 @@ pub(super) fn latency(record: &Capacity) -> Result<Sketch, Error> {
         .collect();
     let values = lines.iter().flat_map(|line| &line.points).map(|p| p.1);
     let values = values.chain(targets.iter().map(|(_, target)| *target));
-    let y = latency_axis(values);
+    let y = axes::latency(values);
     let what = if several { "p99" } else { "p99 and p50" };
     draw(record, "Latency", what, &y, &lines, &targets)
 }
@@ -73,21 +70,7 @@ pub(super) fn share_of_successes(record: &Capacity) -> Result<Sketch, Error> {
         .map(|goal| (format!("≥ {}", availability(goal.target)), goal.target))
         .collect();
     let values = lines.iter().flat_map(|line| &line.points).map(|p| p.1);
-    let least = values
-        .chain(targets.iter().map(|t| t.1))
-        .fold(1.0, f64::min);
-    let floor = share::floor(least);
-    let step = round_step((1.0 - floor) * 100.0, 5.0);
-    let places = decimals(step);
-    let y = Axis {
-        name: "availability".into(),
-        range: (floor, 1.0),
-        log: false,
-        ticks: multiples(floor * 100.0, 100.0, step)
-            .into_iter()
-            .map(|tick| (tick / 100.0, format!("{tick:.places$} %")))
-            .collect(),
-    };
+    let y = axes::availability(values.chain(targets.iter().map(|t| t.1)));
     draw(
         record,
         "Availability",
@@ -144,39 +127,6 @@ fn farthest(record: &Capacity) -> f64 {
         most * SHOWN
     } else {
         f64::INFINITY
-    }
-}
-
-fn latency_axis(values: impl Iterator<Item = f64>) -> Axis {
-    let all: Vec<f64> = values
-        .filter(|v| v.is_finite() && *v > 0.0)
-        .map(plottable)
-        .collect();
-    let low = all.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = all.iter().copied().fold(0.0, f64::max);
-    let (low, high) = if high > 0.0 { (low, high) } else { (1.0, 10.0) };
-    if high / low > WIDE {
-        let range = round_log_range(low, high);
-        return Axis {
-            name: "latency, log scale".into(),
-            range,
-            log: true,
-            ticks: log_ticks(range.0, range.1)
-                .into_iter()
-                .map(|tick| (tick, milliseconds(tick)))
-                .collect(),
-        };
-    }
-    let step = round_step(high, 5.0);
-    let top = (high / step).ceil() * step;
-    Axis {
-        name: "latency".into(),
-        range: (0.0, top),
-        log: false,
-        ticks: multiples(0.0, top, step)
-            .into_iter()
-            .map(|tick| (tick, milliseconds(tick)))
-            .collect(),
     }
 }
 

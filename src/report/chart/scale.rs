@@ -36,6 +36,15 @@ impl Scale {
         }
     }
 
+    /// The one or the other.
+    pub(crate) fn linear_or_log(range: (f64, f64), places: (f64, f64), log: bool) -> Self {
+        if log {
+            Self::log(range, places)
+        } else {
+            Self::linear(range, places)
+        }
+    }
+
     /// Where a value is; one outside the range is at its end.
     pub(crate) fn place(&self, value: f64) -> f64 {
         let share = if self.log {

@@ -5,7 +5,7 @@ use super::Sketch;
 use super::canvas::{self, Anchor, Canvas, Letters, Stroke};
 use super::font::{fit, width};
 use super::frame::{head, letters};
-use super::theme::{HEIGHT, INK, LABEL, MARGIN, SOFT, SUBTITLE, WIDTH};
+use super::theme::{HEIGHT, INK, LABEL, MARGIN, SOFT, SUBTITLE, WIDTH, ink_on};
 use crate::Error;
 use crate::capacity_load as load;
 use crate::stability_words::{named, told};
@@ -133,7 +133,7 @@ fn place(
     if width(&text, LABEL) > wide - GAP {
         return Ok(());
     }
-    let ink = if brightness(color) > 0.55 { INK } else { WHITE };
+    let ink = ink_on(color);
     let middle = (from.0 + (wide - GAP) / 2.0, from.1 + (tall - GAP) / 2.0);
     canvas.text(middle, &text, letters(ink, LABEL, Anchor::Middle))
 }
@@ -201,10 +201,4 @@ fn shade(share: f64) -> RGBColor {
     } else {
         between(MIDDLE, SLOW, share * 2.0 - 1.0)
     }
-}
-
-/// Rec. 709 luma, 0..=1.
-fn brightness(color: RGBColor) -> f64 {
-    let [r, g, b] = [color.0, color.1, color.2].map(|channel| f64::from(channel) / 255.0);
-    0.2126 * r + 0.7152 * g + 0.0722 * b
 }

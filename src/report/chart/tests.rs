@@ -10,10 +10,18 @@ fn size(png: &[u8]) -> (u32, u32) {
 
 fn sound(record: &RunRecord) {
     let charts = all(record).unwrap();
+    let failed = record.series.workloads.values().any(|w| {
+        let mut rates = w.failed.values().flatten();
+        rates.any(|rate| *rate > 0.0)
+    });
+    let names: Vec<&str> = charts.iter().map(|c| c.name).collect();
+    assert_eq!(names[..2], ["latency", "availability"]);
+    assert_eq!(names.contains(&"failures"), failed);
     assert_eq!(
-        charts.iter().map(|c| c.name).collect::<Vec<_>>(),
-        ["latency", "availability", "ccdf"]
+        names.contains(&"anatomy"),
+        !record.series.services.is_empty()
     );
+    assert_eq!(names[names.len() - 2..], ["ccdf", "percentiles"]);
     for chart in charts {
         assert_eq!(size(&chart.png), (1600, 900));
         assert!(chart.svg.starts_with("<svg "), "{}", chart.name);

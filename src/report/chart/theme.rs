@@ -1,6 +1,7 @@
 //! How every chart looks: one size, one set of inks, one set of letter sizes.
 
 use plotters::style::RGBColor;
+use plotters::style::colors::colormaps::{ColorMap, ViridisRGB};
 
 /// Width of a chart, in the units that everything here is measured in.
 pub(crate) const WIDTH: f64 = 1600.0;
@@ -50,4 +51,52 @@ pub(crate) const PALETTE: [RGBColor; 6] = [
 pub(crate) fn for_letters(color: RGBColor) -> RGBColor {
     let darker = |channel: u8| (f64::from(channel) * 0.78) as u8;
     RGBColor(darker(color.0), darker(color.1), darker(color.2))
+}
+
+/// The colour of an amount, from 0 for the least to 1 for the most: viridis, which is as even for the
+/// colour-blind and in grey. S. van der Walt, N. Smith: mpl colormaps, 2015.
+pub(crate) fn viridis(share: f64) -> RGBColor {
+    ViridisRGB.get_color(share.clamp(0.0, 1.0) as f32)
+}
+
+/// The ink that is read best on a colour: that of the greater contrast (WCAG 2, relative luminance).
+pub(crate) fn ink_on(color: RGBColor) -> RGBColor {
+    let contrast = |ink: RGBColor| {
+        let (a, b) = (luminance(ink), luminance(color));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    };
+    let white = RGBColor(0xFF, 0xFF, 0xFF);
+    if contrast(INK) >= contrast(white) {
+        INK
+    } else {
+        white
+    }
+}
+
+fn luminance(color: RGBColor) -> f64 {
+    let [r, g, b] = [color.0, color.1, color.2].map(|channel| {
+        let share = f64::from(channel) / 255.0;
+        if share <= 0.040_45 {
+            share / 12.92
+        } else {
+            ((share + 0.055) / 1.055).powf(2.4)
+        }
+    });
+    0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_amount_can_be_read() {
+        for step in 0..=100 {
+            let color = viridis(f64::from(step) / 100.0);
+            let (a, b) = (luminance(ink_on(color)), luminance(color));
+            let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+            // What WCAG 2 asks of large letters is 3.
+            assert!(contrast > 3.8, "{step}: {contrast}");
+        }
+    }
 }

@@ -6,10 +6,14 @@ use std::collections::BTreeMap;
 use study::sweep::Outline;
 
 /// The last words of each path, as many as tell it from the others.
-pub(super) fn short_paths(outline: &Outline, letters: usize, style: &Style) -> Vec<String> {
+pub(crate) fn endings(outline: &Outline) -> Vec<String> {
     let paths: Vec<&str> = outline.axes.iter().map(|axis| &*axis.path).collect();
-    let shorts: Vec<String> = paths.iter().map(|path| ending(path, &paths)).collect();
-    distinct(&shorts, letters, style)
+    paths.iter().map(|path| ending(path, &paths)).collect()
+}
+
+/// The same in so many letters.
+pub(super) fn short_paths(outline: &Outline, letters: usize, style: &Style) -> Vec<String> {
+    distinct(&endings(outline), letters, style)
 }
 
 /// The settings of all cells, by axis: labels, or values. One that is too long is shortened, and

@@ -4,10 +4,11 @@ use crate::columns::{Cells, Column, Values, table_files};
 use crate::{Error, File};
 use study::sweep::{Kind, Outline, SweepRecord};
 
-/// The tables of a sweep whose cells are all there, as CSV and, where it was built in, as Parquet.
+/// The tables of a sweep whose cells are all there, as CSV and, where it was built in, as Parquet; and
+/// its charts.
 ///
 /// # Errors
-/// When a table cannot be formed, which is a defect of this crate.
+/// When a table or a chart cannot be formed, which is a defect of this crate.
 pub fn sweep_files(outline: &Outline, record: &SweepRecord) -> Result<Vec<File>, Error> {
     let about = about(outline);
     let mut files = table_files("sweep", &cells(outline, record), &about)?;
@@ -16,6 +17,9 @@ pub fn sweep_files(outline: &Outline, record: &SweepRecord) -> Result<Vec<File>,
         &replications(outline, record),
         &about,
     )?);
+    for chart in crate::chart::sweep(outline, record)? {
+        files.extend(chart.files());
+    }
     Ok(files)
 }
 

@@ -46,7 +46,20 @@ pub struct WorkloadSeries {
     pub p50_ms: Vec<f64>,
     /// Milliseconds.
     #[serde(deserialize_with = "with_gaps")]
+    pub p90_ms: Vec<f64>,
+    /// Milliseconds.
+    #[serde(deserialize_with = "with_gaps")]
+    pub p95_ms: Vec<f64>,
+    /// Milliseconds.
+    #[serde(deserialize_with = "with_gaps")]
     pub p99_ms: Vec<f64>,
+    /// Milliseconds.
+    #[serde(deserialize_with = "with_gaps")]
+    pub p99_9_ms: Vec<f64>,
+    /// Half of the 95 % interval of `p99_ms` over replications, in milliseconds; NaN where fewer than
+    /// two of them have one.
+    #[serde(deserialize_with = "with_gaps")]
+    pub p99_half_ms: Vec<f64>,
     /// `(latency ms, share of successes slower)`, latency rising, all replications, after warm-up.
     pub ccdf: Vec<(f64, f64)>,
 }

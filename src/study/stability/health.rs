@@ -58,9 +58,9 @@ impl Health {
                 window.ended[Outcome::Success as usize] + window.ended[Outcome::Degraded as usize];
             issued += window.issued;
             ended += window.ended.iter().sum::<u64>();
-            if window.quantiles > 0 {
+            if window.measured > 0 {
                 measured += 1;
-                let median = window.p50 / u128::from(window.quantiles);
+                let median = window.quantiles[0] / u128::from(window.measured);
                 let most = self.slowest.map(|most| u128::from(most.as_nanos()));
                 slow += u32::from(most.is_some_and(|most| median > most));
             }
@@ -80,8 +80,8 @@ mod tests {
         let window = |&(issued, answered, failed, median): &(u64, u64, u64, u64)| {
             let mut window = WorkloadWindow {
                 issued,
-                p50: u128::from(median) * 1_000_000,
-                quantiles: u32::from(answered > 0),
+                quantiles: [u128::from(median) * 1_000_000; 5],
+                measured: u32::from(answered > 0),
                 ..Default::default()
             };
             window.ended[Outcome::Success as usize] = answered;
