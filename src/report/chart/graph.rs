@@ -136,8 +136,8 @@ fn add(sum: &mut Vec<f64>, more: &[f64]) {
 pub(super) fn crossings(share: &[f64], threshold: f64, patience: usize) -> Vec<(usize, usize)> {
     let mut spans: Vec<(usize, usize)> = Vec::new();
     for (window, value) in share.iter().enumerate() {
-        // Not above: NaN is not.
-        if !(*value > threshold) {
+        // NaN is not above.
+        if value.is_nan() || *value <= threshold {
             continue;
         }
         match spans.last_mut() {
