@@ -26,7 +26,7 @@ mod load;
 mod panels;
 mod percentiles;
 mod points;
-mod scale;
+pub(crate) mod scale;
 mod stability;
 mod steps;
 mod sweep;

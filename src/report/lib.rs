@@ -11,6 +11,7 @@ mod compare;
 pub mod csv_files;
 #[cfg(test)]
 mod fixture;
+mod html;
 #[cfg(feature = "parquet")]
 mod parquet_table;
 mod share;
@@ -25,6 +26,7 @@ mod units;
 
 pub(crate) use capacity::load as capacity_load;
 pub use capacity::{capacity_files, capacity_page};
+pub use html::{About, run_html};
 pub use compare::{compare_files, compare_page};
 pub(crate) use stability::words as stability_words;
 pub use stability::{stability_files, stability_page};

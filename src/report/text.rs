@@ -10,7 +10,7 @@ mod queues;
 mod replay;
 mod stores;
 mod transactions;
-mod verdict;
+pub(crate) mod verdict;
 
 use crate::style::{Ink, Style};
 use crate::table::{Table, wrap};

@@ -12,13 +12,11 @@ const MOST_MET: usize = 8;
 pub(super) fn write(record: &RunRecord, style: &Style, out: &mut String) {
     let missed: Vec<&Objective> = record.slo.iter().filter(|o| !o.met).collect();
     let met: Vec<&Objective> = record.slo.iter().filter(|o| o.met).collect();
-    let (sign, words, ink) = match (missed.len(), record.slo.len()) {
-        (_, 0) => ("·", "no objective was set".to_owned(), Ink::Heading),
-        (0, 1) => ("✓", "the objective is met".to_owned(), Ink::Good),
-        (0, all) => ("✓", format!("all {all} objectives are met"), Ink::Good),
-        (1, 1) => ("✗", "the objective is missed".to_owned(), Ink::Bad),
-        (n, all) if n == all => ("✗", format!("all {all} objectives are missed"), Ink::Bad),
-        (n, all) => ("✗", format!("{n} of {all} objectives missed"), Ink::Bad),
+    let (words, ink) = headline(record);
+    let sign = match ink {
+        Ink::Good => "✓",
+        Ink::Bad => "✗",
+        _ => "·",
     };
     let mut headline = format!("{sign} {}: {words}", record.model);
     if !record.slo.is_empty() && record.replications == 1 {
@@ -42,6 +40,19 @@ pub(super) fn write(record: &RunRecord, style: &Style, out: &mut String) {
         let more = format!("  … and {} more met", met.len() - MOST_MET);
         out.push_str(&style.paint(Ink::Faint, &style.letters(&more)));
         out.push('\n');
+    }
+}
+
+/// `2 of 3 objectives missed`.
+pub(crate) fn headline(record: &RunRecord) -> (String, Ink) {
+    let missed = record.slo.iter().filter(|o| !o.met).count();
+    match (missed, record.slo.len()) {
+        (_, 0) => ("no objective was set".to_owned(), Ink::Heading),
+        (0, 1) => ("the objective is met".to_owned(), Ink::Good),
+        (0, all) => (format!("all {all} objectives are met"), Ink::Good),
+        (1, 1) => ("the objective is missed".to_owned(), Ink::Bad),
+        (n, all) if n == all => (format!("all {all} objectives are missed"), Ink::Bad),
+        (n, all) => (format!("{n} of {all} objectives missed"), Ink::Bad),
     }
 }
 
@@ -81,7 +92,7 @@ fn line(objective: &Objective, ink: Ink, style: &Style, out: &mut String) {
 }
 
 /// A measured value in as many digits as tell it from the target.
-fn close(value: f64, target: f64, show: fn(f64) -> String) -> String {
+pub(crate) fn close(value: f64, target: f64, show: fn(f64) -> String) -> String {
     let shown = show(value);
     if value != target && shown == show(target) {
         let side = if value > target {
