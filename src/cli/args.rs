@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Stability(StabilityArgs),
     /// Follow single requests: the slowest that were answered, and some that failed.
     Trace(TraceArgs),
+    /// Make one HTML file of what a command left in a folder: verdicts, charts, tables.
+    Report(ReportArgs),
     /// Print the JSON Schema of model files, experiment files or what is written.
     Schema {
         /// Of what.
@@ -493,6 +495,25 @@ impl From<CorrectionArg> for Correction {
             CorrectionArg::Bonferroni => Self::Bonferroni,
         }
     }
+}
+
+/// Options of `report`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  stormglass report output/checkout
+  stormglass report output/checkout --title 'Checkout, week 12' --out review.html")]
+pub(crate) struct ReportArgs {
+    /// The folder that `run`, `sweep`, `compare`, `capacity` or `stability` wrote.
+    pub(crate) dir: PathBuf,
+
+    /// The file to write [default: DIR/report.html].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// What the report is called [default: the name of the model or of the experiment].
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
 }
 
 /// Options of `check`.

@@ -13,6 +13,7 @@ mod new;
 mod program;
 mod progress;
 mod quantities;
+mod report;
 mod run;
 mod shard;
 mod stability;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Stability(args) => stability::stability(&args),
         Command::Trace(args) => trace::trace(&args),
         Command::Merge(args) => merge::merge(&args),
+        Command::Report(args) => report::report(&args),
         Command::Schema { of } => schema(of),
         Command::New { dir } => new::new(&dir),
         Command::Completions { shell } => manual::completions(shell),

@@ -6,7 +6,7 @@
 mod page;
 
 pub use page::capacity_page;
-pub(crate) use page::load;
+pub(crate) use page::{load, said as capacity_answer, words as goal_words};
 
 use crate::columns::{Cells, Column, table_files};
 use crate::{Error, File, chart};

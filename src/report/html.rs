@@ -4,6 +4,9 @@
 //! written by `maud`, which escapes, and data for the script by `script`. It touches no disk, and the
 //! same record gives the same bytes.
 
+mod capacity;
+mod compare;
+mod heat;
 mod layered;
 mod plot;
 mod run;
@@ -12,42 +15,56 @@ mod sheet;
 mod shell;
 mod show;
 mod source;
+mod stability;
+mod sweep;
 mod topology;
 
-use maud::{Markup, html};
+use maud::{Markup, html as markup};
 use shell::Section;
+use study::folder::Found;
 use study::record::RunRecord;
 
-/// What a report says of where it comes from.
+/// What a report says beyond what is in the records.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct About {
-    /// What it is called; the model's name where it has no other.
+    /// What it is called; the name of the model or the experiment where it has no other.
     pub title: Option<String>,
-    /// The command that made what is reported.
-    pub command: Option<String>,
-    /// Files as they were, by their names: the model, the manifest.
-    pub files: Vec<(String, String)>,
+    /// The text of the folder's manifest, if it has one.
+    pub manifest: Option<String>,
+}
+
+/// The report of what was found in a folder.
+pub fn html(found: &Found, about: &About) -> String {
+    match found {
+        Found::Run(run) => run::report(run, about),
+        Found::Sweep(sweep) => sweep::report(sweep, about),
+        Found::Comparison(record) => compare::report(record, about),
+        Found::Capacity(record) => capacity::report(record, about),
+        Found::Stability(record) => stability::report(record, about),
+    }
 }
 
 impl About {
-    fn command(&self) -> Markup {
-        html! { @if let Some(command) = &self.command {
-            div.facts { span { code { (command) } " " (source::copied(command)) } }
-        } }
+    fn title(&self, usual: &str) -> String {
+        self.title.clone().unwrap_or_else(|| usual.to_owned())
     }
 
-    fn sources(&self) -> Option<Section> {
-        if self.files.is_empty() {
+    /// The section of where the figures come from.
+    fn sources(&self, model: Option<&str>) -> Option<Section> {
+        if self.manifest.is_none() && model.is_none() {
             return None;
         }
-        let body = html! { @for (name, text) in &self.files { (source::file(name, text)) } };
-        Some(Section::new("sources", "Model and manifest", body))
+        let body = markup! {
+            @if let Some(text) = model { (source::file("model.yaml", text)) }
+            @if let Some(text) = &self.manifest { (source::file("manifest.json", text)) }
+        };
+        Some(Section::new("sources", "Where it comes from", body))
     }
 }
 
-/// The report of a run.
-pub fn run_html(record: &RunRecord, about: &About) -> String {
-    run::report(record, about)
+/// A command that makes the figures again.
+fn command(text: &str) -> Markup {
+    markup! { div.facts { span { code { (text) } " " (source::copied(text)) } } }
 }
 
 /// Why requests failed, in a chain of causes.

@@ -26,8 +26,8 @@ mod units;
 
 pub(crate) use capacity::load as capacity_load;
 pub use capacity::{capacity_files, capacity_page};
-pub use html::{About, run_html};
 pub use compare::{compare_files, compare_page};
+pub use html::{About, html};
 pub(crate) use stability::words as stability_words;
 pub use stability::{stability_files, stability_page};
 pub use style::Style;

@@ -10,7 +10,7 @@ pub use page::stability_page;
 
 /// How the page names settings and outcomes, for the chart.
 pub(crate) mod words {
-    pub(crate) use super::page::{named, told};
+    pub(crate) use super::page::{named, said as answer, told};
 }
 
 use crate::columns::{Cells, Column, table_files};

@@ -51,9 +51,20 @@ fn answer(record: &Capacity, case: &Case, style: &Style, out: &mut String) {
         lost => format!("Without {lost}"),
     };
     lines(&head, Ink::Heading, 0, style, out);
-    let (sign, ink, found) = match (case.outcome, case.capacity, case.low, case.high) {
+    for (at, (ink, text)) in said(record, case).into_iter().enumerate() {
+        match (at, case.outcome) {
+            (0, Outcome::Below) => lines(&format!("✗ {text}"), ink, 2, style, out),
+            (0, _) => lines(&format!("✓ {text}"), ink, 2, style, out),
+            _ => lines(&text, ink, 4, style, out),
+        }
+    }
+}
+
+/// The capacity in words, then what explains it.
+pub(crate) fn said(record: &Capacity, case: &Case) -> Vec<(Ink, String)> {
+    let mut said = Vec::new();
+    said.push(match (case.outcome, case.capacity, case.low, case.high) {
         (Outcome::Found, Some(capacity), Some(low), Some(high)) => (
-            "✓",
             Ink::Good,
             format!(
                 "{} (between {} and {})",
@@ -63,7 +74,6 @@ fn answer(record: &Capacity, case: &Case, style: &Style, out: &mut String) {
             ),
         ),
         (Outcome::Above, _, Some(low), _) => (
-            "✓",
             Ink::Good,
             format!(
                 "above {}: no load was tried that misses an objective",
@@ -75,26 +85,25 @@ fn answer(record: &Capacity, case: &Case, style: &Style, out: &mut String) {
             let least =
                 least.map_or_else(String::new, |least| format!(", {} included", load(least)));
             (
-                "✗",
                 Ink::Bad,
                 format!("none: no load that was tried meets the objectives for sure{least}"),
             )
         }
-    };
-    lines(&format!("{sign} {found}"), ink, 2, style, out);
+    });
     if !case.limits.is_empty() {
         let limits: Vec<String> = case.limits.iter().map(|goal| words(record, goal)).collect();
-        let text = format!("missed above it: {}", limits.join(", "));
-        lines(&text, Ink::Plain, 4, style, out);
+        said.push((
+            Ink::Plain,
+            format!("missed above it: {}", limits.join(", ")),
+        ));
     }
     if case.outcome == Outcome::Below && !case.without.is_empty() {
         let text =
             "callers go on sending to what is lost, unless `discovery` or ejection tells them";
-        lines(text, Ink::Faint, 4, style, out);
+        said.push((Ink::Faint, text.to_owned()));
     }
     if let Some(span) = case.left {
-        let text = format!("{} of the load is left", shares(span));
-        lines(&text, Ink::Plain, 4, style, out);
+        said.push((Ink::Plain, format!("{} of the load is left", shares(span))));
     }
     if let Some(span) = case.headroom {
         let text = format!(
@@ -102,7 +111,7 @@ fn answer(record: &Capacity, case: &Case, style: &Style, out: &mut String) {
             three_digits(span.value),
             load(record.own_load)
         );
-        lines(&text, Ink::Plain, 4, style, out);
+        said.push((Ink::Plain, text));
     }
     if let Some(knee) = case.knee {
         let text = format!(
@@ -111,8 +120,9 @@ fn answer(record: &Capacity, case: &Case, style: &Style, out: &mut String) {
             load(knee.low),
             load(knee.high)
         );
-        lines(&text, Ink::Plain, 4, style, out);
+        said.push((Ink::Plain, text));
     }
+    said
 }
 
 fn curve(record: &Capacity, case: &Case, style: &Style, out: &mut String) {

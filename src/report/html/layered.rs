@@ -44,7 +44,12 @@ pub(crate) fn layout(count: usize, edges: &[(usize, usize)], spacing: Spacing) -
     let lowest = grid.y.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = grid.y.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let lowest = if lowest.is_finite() { lowest } else { 0.0 };
-    let at = |cell: usize| (grid.layer[cell] as f64 * spacing.layer, grid.y[cell] - lowest);
+    let at = |cell: usize| {
+        (
+            grid.layer[cell] as f64 * spacing.layer,
+            grid.y[cell] - lowest,
+        )
+    };
     let through = grid.paths.iter().zip(&turned).map(|(path, turned)| {
         let mut points: Vec<(f64, f64)> = path.iter().map(|cell| at(*cell)).collect();
         if *turned {
@@ -151,12 +156,7 @@ struct Grid {
 }
 
 impl Grid {
-    fn new(
-        count: usize,
-        edges: &[(usize, usize)],
-        turned: &[bool],
-        mut layer: Vec<usize>,
-    ) -> Self {
+    fn new(count: usize, edges: &[(usize, usize)], turned: &[bool], mut layer: Vec<usize>) -> Self {
         let mut paths = Vec::with_capacity(edges.len());
         // Edges that have the same ends share their way.
         let mut known: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
@@ -229,7 +229,11 @@ impl Grid {
             };
             let mut place = self.places();
             for row in rows {
-                let beside = if sweep % 2 == 0 { &self.before } else { &self.behind };
+                let beside = if sweep % 2 == 0 {
+                    &self.before
+                } else {
+                    &self.behind
+                };
                 let weight = |cell: usize| {
                     let sum: f64 = beside[cell].iter().map(|other| place[*other]).sum();
                     match beside[cell].len() {
@@ -237,8 +241,10 @@ impl Grid {
                         n => sum / n as f64,
                     }
                 };
-                let mut weighed: Vec<(f64, usize)> =
-                    self.rows[row].iter().map(|cell| (weight(*cell), *cell)).collect();
+                let mut weighed: Vec<(f64, usize)> = self.rows[row]
+                    .iter()
+                    .map(|cell| (weight(*cell), *cell))
+                    .collect();
                 weighed.sort_by(|a, b| a.0.total_cmp(&b.0));
                 self.rows[row] = weighed.into_iter().map(|(_, cell)| cell).collect();
                 self.exchange(row, &mut place);
@@ -306,7 +312,13 @@ impl Grid {
 
     /// Heights: each cell near the mean of its neighbours, in order, and at a distance.
     fn place(&mut self, spacing: Spacing) {
-        let room = |cell: usize| if cell < self.nodes { spacing.node } else { spacing.edge };
+        let room = |cell: usize| {
+            if cell < self.nodes {
+                spacing.node
+            } else {
+                spacing.edge
+            }
+        };
         for row in &self.rows {
             let mut y = 0.0;
             for (at, cell) in row.iter().enumerate() {
@@ -337,13 +349,21 @@ impl Grid {
                     let near = self.before[*cell].iter().chain(&self.behind[*cell]);
                     // A passing edge wants to be straight more than a box wants to be near.
                     let straight = |other: usize| {
-                        if *cell >= self.nodes && other >= self.nodes { 8.0 } else { 1.0 }
+                        if *cell >= self.nodes && other >= self.nodes {
+                            8.0
+                        } else {
+                            1.0
+                        }
                     };
                     let (sum, weight) = near.fold((0.0, 0.0), |(sum, weight), other| {
                         let one = straight(*other);
                         (sum + one * self.y[*other], weight + one)
                     });
-                    let mean = if weight > 0.0 { sum / weight } else { self.y[*cell] };
+                    let mean = if weight > 0.0 {
+                        sum / weight
+                    } else {
+                        self.y[*cell]
+                    };
                     wanted.push((mean - offset, weight.max(0.1), offset));
                 }
                 let levels = rising(&wanted.iter().map(|w| (w.0, w.1)).collect::<Vec<_>>());
@@ -379,7 +399,9 @@ fn rising(wanted: &[(f64, f64)]) -> Vec<f64> {
         }
         blocks.push(block);
     }
-    let values = blocks.iter().flat_map(|(value, _, n)| std::iter::repeat_n(*value, *n));
+    let values = blocks
+        .iter()
+        .flat_map(|(value, _, n)| std::iter::repeat_n(*value, *n));
     values.collect()
 }
 

@@ -59,7 +59,11 @@ pub(crate) struct Curve {
     #[serde(rename = "k")]
     pub(crate) kind: Kind,
     /// Where the values are; `None`: in the middle of windows.
-    #[serde(rename = "x", skip_serializing_if = "Option::is_none", serialize_with = "maybe")]
+    #[serde(
+        rename = "x",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "maybe"
+    )]
     pub(crate) x: Option<Vec<f64>>,
     #[serde(rename = "y", serialize_with = "numbers")]
     pub(crate) y: Vec<f64>,
@@ -343,7 +347,9 @@ fn labelled(plot: &Plot) -> Vec<(usize, &Band)> {
 }
 
 fn grid(plot: &Plot, levels: &[f64]) -> String {
-    let lines = levels.iter().map(|level| format!("M0 {}H{WIDE}", up(plot, *level)));
+    let lines = levels
+        .iter()
+        .map(|level| format!("M0 {}H{WIDE}", up(plot, *level)));
     lines.collect()
 }
 
@@ -370,7 +376,11 @@ fn trace(plot: &Plot, at: usize, curve: &Curve) -> Markup {
         }
         Kind::Stack => {
             let base = below(plot, at);
-            let top: Vec<f64> = own.iter().zip(&base).map(|(v, base)| base + measured(*v)).collect();
+            let top: Vec<f64> = own
+                .iter()
+                .zip(&base)
+                .map(|(v, base)| base + measured(*v))
+                .collect();
             ("area", area(plot, curve, &top, &base))
         }
     };
@@ -429,7 +439,9 @@ fn dots(plot: &Plot, curve: &Curve, values: &[f64]) -> String {
     let values = values.iter().enumerate();
     let places = values.map(|(at, value)| (across(plot, curve, at), *value));
     let places = places.filter(|(x, value)| x.is_finite() && value.is_finite());
-    places.map(|(x, value)| format!("M{x} {}h0", up(plot, value))).collect()
+    places
+        .map(|(x, value)| format!("M{x} {}h0", up(plot, value)))
+        .collect()
 }
 
 /// Everything between two lines, which are measured at the same places.
@@ -483,7 +495,11 @@ mod tests {
     #[test]
     fn what_is_stacked_lies_on_what_was_before() {
         let stack = |y: [f64; 2]| Curve::new("a", "s0", Kind::Stack, y.to_vec());
-        let plot = plot(vec![stack([1.0, 2.0]), stack([3.0, f64::NAN]), stack([1.0, 1.0])]);
+        let plot = plot(vec![
+            stack([1.0, 2.0]),
+            stack([3.0, f64::NAN]),
+            stack([1.0, 1.0]),
+        ]);
         assert_eq!(below(&plot, 2), [4.0, 2.0]);
     }
 
@@ -508,7 +524,10 @@ mod tests {
         }];
         let mut plots = Plots::default();
         let text = plots.draw(&plot).into_string() + &plots.data();
-        assert!(!text.contains("<b ") && !text.contains("</script"), "{text}");
+        assert!(
+            !text.contains("<b ") && !text.contains("</script"),
+            "{text}"
+        );
     }
 
     #[test]

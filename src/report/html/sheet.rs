@@ -49,6 +49,15 @@ impl Cell {
         Self::figure(show, value.unwrap_or(f64::NAN), value)
     }
 
+    /// A figure that is shown as somebody wrote it.
+    pub(crate) fn labelled(text: &str, value: Option<f64>) -> Self {
+        Self {
+            shown: html! { (text) },
+            value,
+            class: "",
+        }
+    }
+
     /// How often.
     pub(crate) fn count(n: u64) -> Self {
         Self {
@@ -181,7 +190,11 @@ pub(crate) fn everything<'a>(
     let mut sheet = Sheet::new(id).words(what);
     for (key, number) in &keys {
         let words = in_words(key);
-        sheet = if *number { sheet.figures(words, "") } else { sheet.words(words) };
+        sheet = if *number {
+            sheet.figures(words, "")
+        } else {
+            sheet.words(words)
+        };
     }
     for (name, figures) in &rows {
         let mut cells = vec![Cell::text(name)];
@@ -227,7 +240,11 @@ fn flatten(key: String, value: &Value, into: &mut Vec<(String, Figure)>) {
         }
         Value::Object(map) => {
             for (name, value) in map {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                let key = if key.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{key}.{name}")
+                };
                 flatten(key, value, into);
             }
             return;
@@ -248,7 +265,7 @@ fn unit_of(key: &str) -> Show {
         _ if key.ends_with("count") => Show::Count,
         _ if part("_ms") => Show::Milliseconds,
         _ if part("_s") => Show::Seconds,
-        _ if part("rate") || part("availability") => Show::Share,
+        _ if part("rate") || part("availability") || part("share") => Show::Share,
         _ => Show::Count,
     }
 }
@@ -276,8 +293,14 @@ mod tests {
             low: Some(1400.0),
             high: Some(1600.0),
         };
-        sheet.row(vec![Cell::text("a<b"), Cell::estimate(Show::Milliseconds, &estimate)]);
-        sheet.row(vec![Cell::text("b"), Cell::number(Show::Milliseconds, None)]);
+        sheet.row(vec![
+            Cell::text("a<b"),
+            Cell::estimate(Show::Milliseconds, &estimate),
+        ]);
+        sheet.row(vec![
+            Cell::text("b"),
+            Cell::number(Show::Milliseconds, None),
+        ]);
         let text = sheet.draw().into_string();
         assert!(text.contains("<th scope=\"row\">a&lt;b</th>"), "{text}");
         assert!(text.contains("data-v=\"1500\""), "{text}");
@@ -295,8 +318,14 @@ mod tests {
         let sheet = everything("d", "service", [("pay", record)].into_iter());
         let text = sheet.draw().into_string();
         for part in ["kind", "known", "down detected count", "down detected mean"] {
-            assert!(text.contains(&format!(">{part}</button>")), "{part}: {text}");
+            assert!(
+                text.contains(&format!(">{part}</button>")),
+                "{part}: {text}"
+            );
         }
-        assert!(text.contains(">1.5 s<") && text.contains(">lease<") && text.contains(">3<"), "{text}");
+        assert!(
+            text.contains(">1.5 s<") && text.contains(">lease<") && text.contains(">3<"),
+            "{text}"
+        );
     }
 }

@@ -73,7 +73,13 @@ mod tests {
         assert!(!SCRIPT.contains("</") && !SCRIPT.contains("<!--"));
         assert!(!STYLE.contains("</"));
         // Names reach the page as text only.
-        for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+        for way in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+        ] {
             assert!(!SCRIPT.contains(way), "{way}");
         }
     }
@@ -82,7 +88,10 @@ mod tests {
     fn a_page_names_no_place_outside_of_itself() {
         let page = page("a < b", &html! {}, &[], &Plots::default());
         assert!(page.contains("<title>a &lt; b</title>"), "{page}");
-        assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
+        assert!(
+            !page.contains("http://") && !page.contains("https://"),
+            "{page}"
+        );
         assert!(!page.contains("url(") && !page.contains("src="), "{page}");
     }
 }

@@ -36,6 +36,7 @@ impl Show {
         }
         match self {
             Self::Milliseconds => milliseconds(value),
+            Self::Seconds if value == 0.0 => "0 s".into(),
             Self::Seconds => seconds(value),
             Self::Rate => rate(value),
             Self::Share if value > 0.99 => availability(value),
@@ -47,18 +48,6 @@ impl Show {
                 let digits = digits.trim_end_matches('0').trim_end_matches('.');
                 format!("p{digits}")
             }
-        }
-    }
-
-    /// The mean, and half of its interval where there is one: `212 ms ± 4.1 ms`.
-    pub(crate) fn estimate(self, value: &Estimate) -> String {
-        let Some(mean) = value.mean else {
-            return NOTHING.into();
-        };
-        let mean_text = self.text(mean);
-        match half(value) {
-            Some(half) if half > 0.0 => format!("{mean_text} ± {}", self.width(half)),
-            _ => mean_text,
         }
     }
 
@@ -104,8 +93,8 @@ mod tests {
             low,
             high,
         };
-        let shown = Show::Share.estimate(&estimate(Some(0.49), Some(0.51)));
-        assert_eq!(shown, "50 % ± 1 pts");
-        assert_eq!(Show::Share.estimate(&estimate(None, None)), "50 %");
+        let half = half(&estimate(Some(0.25), Some(0.75))).unwrap();
+        assert_eq!(Show::Share.width(half), "25 pts");
+        assert_eq!(super::half(&estimate(None, None)), None);
     }
 }

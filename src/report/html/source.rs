@@ -15,7 +15,7 @@ pub(crate) fn file(name: &str, text: &str) -> Markup {
 
 /// A button that puts a text where it can be pasted from, with the text beside it.
 pub(crate) fn copied(text: &str) -> Markup {
-    html! { button.copy type="button" data-text=(text) title=(text) { "copy" } }
+    html! { button.copy type="button" data-text=(text) title="copy the command" { "copy" } }
 }
 
 #[cfg(test)]
@@ -25,9 +25,15 @@ mod tests {
     #[test]
     fn a_file_is_shown_line_by_line_and_not_read_as_a_page() {
         let text = file("model.yaml", "name: <img src=x>\n\nrun: {}\n").into_string();
-        assert!(text.contains("(3 lines)") && text.contains("&lt;img src=x&gt;"), "{text}");
+        assert!(
+            text.contains("(3 lines)") && text.contains("&lt;img src=x&gt;"),
+            "{text}"
+        );
         assert_eq!(text.matches("<span>").count(), 3, "{text}");
         let button = copied("a \"b\" <c>").into_string();
-        assert!(button.contains("data-text=\"a &quot;b&quot; &lt;c&gt;\""), "{button}");
+        assert!(
+            button.contains("data-text=\"a &quot;b&quot; &lt;c&gt;\""),
+            "{button}"
+        );
     }
 }

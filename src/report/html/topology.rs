@@ -1,7 +1,7 @@
 //! Who calls whom, drawn: boxes with how busy they are, edges with how many of their calls failed. It
 //! takes what it draws from any source; places are `layered`'s to find.
 
-use super::layered::{Layout, Spacing, layout};
+use super::layered::{Spacing, layout};
 use crate::units::{count, percent};
 use maud::{Markup, html};
 
@@ -10,11 +10,10 @@ const WIDTH: f64 = 138.0;
 const HEIGHT: f64 = 40.0;
 /// Between the boxes of one layer and those of the next.
 const GAP: f64 = 78.0;
-const SPACING: Spacing = Spacing {
-    layer: WIDTH + GAP,
-    node: HEIGHT + 14.0,
-    edge: 15.0,
-};
+/// The same where there are many boxes.
+const NARROW: f64 = 56.0;
+/// More boxes or edges than this are many.
+const CROWDED: usize = 40;
 /// Around everything.
 const MARGIN: f64 = 14.0;
 /// Letters of a name that have room in a box.
@@ -71,22 +70,57 @@ pub(crate) struct Link {
 pub(crate) fn draw(places: &[Place], links: &[Link]) -> Markup {
     let arrows = merged(links);
     let ends: Vec<(usize, usize)> = arrows.iter().map(|arrow| (arrow.from, arrow.to)).collect();
-    let drawn = layout(places.len(), &ends, SPACING);
+    let spacing = spacing(places, &ends);
+    let drawn = layout(places.len(), &ends, spacing);
     let most = arrows.iter().map(|arrow| arrow.ended).max().unwrap_or(0);
-    let width = drawn.layers.max(1) as f64 * (WIDTH + GAP) - GAP + 2.0 * MARGIN;
+    let width = (drawn.layers.max(1) - 1) as f64 * spacing.layer + WIDTH + 2.0 * MARGIN;
     let height = drawn.height + HEIGHT + 2.0 * MARGIN + 12.0;
-    let size = format!("max-width:{:.0}px;min-width:{:.0}px", width * 1.15, width * 0.72);
+    let shapes: Vec<Shape> = (arrows.iter().zip(&drawn.edges))
+        .map(|(arrow, path)| match path.as_slice() {
+            [] => circle(corner(drawn.nodes[arrow.from])),
+            path => curve(path),
+        })
+        .collect();
+    // What failed most lies on top, and is the first to have its label.
+    let mut above: Vec<usize> = (0..arrows.len()).collect();
+    above.sort_by(|a, b| arrows[*a].share().total_cmp(&arrows[*b].share()));
+    let mut said = vec![false; arrows.len()];
+    let mut taken: Vec<(f64, f64)> = Vec::new();
+    let failing = above.iter().rev();
+    for at in failing.filter(|at| arrows[**at].share() >= SAID) {
+        let (x, y) = shapes[*at].middle;
+        let free = |other: &(f64, f64)| (other.0 - x).abs() > 38.0 || (other.1 - y).abs() > 11.0;
+        if taken.iter().all(free) {
+            taken.push((x, y));
+            said[*at] = true;
+        }
+    }
+    let size = format!(
+        "max-width:{:.0}px;min-width:{:.0}px",
+        width * 1.15,
+        width * 0.66
+    );
     html! {
         div.topology {
             svg viewBox=(format!("0 0 {width:.0} {height:.0}")) style=(size) role="img"
                 aria-label=(format!("{} nodes and {} edges", places.len(), arrows.len())) {
-                @for (arrow, path) in arrows.iter().zip(&drawn.edges) {
-                    (edge(arrow, path, places, &drawn, most))
+                @for at in &above {
+                    (edge(&arrows[*at], &shapes[*at], places, most, said[*at], arrows.len() > CROWDED))
                 }
-                @for (place, at) in places.iter().zip(&drawn.nodes) { (node(place, corner(*at))) }
+                @for (number, (place, at)) in places.iter().zip(&drawn.nodes).enumerate() { (node(number, place, corner(*at))) }
             }
         }
         (legend(&arrows))
+    }
+}
+
+fn spacing(places: &[Place], ends: &[(usize, usize)]) -> Spacing {
+    let crowded = places.len() > CROWDED || ends.len() > CROWDED;
+    let gap = if crowded { NARROW } else { GAP };
+    Spacing {
+        layer: WIDTH + gap,
+        node: HEIGHT + 14.0,
+        edge: if crowded { 9.0 } else { 15.0 },
     }
 }
 
@@ -94,9 +128,14 @@ pub(crate) fn draw(places: &[Place], links: &[Link]) -> Markup {
 pub(crate) fn order(places: &[Place], links: &[Link]) -> Vec<usize> {
     let arrows = merged(links);
     let ends: Vec<(usize, usize)> = arrows.iter().map(|arrow| (arrow.from, arrow.to)).collect();
-    let at = layout(places.len(), &ends, SPACING).nodes;
+    let at = layout(places.len(), &ends, spacing(places, &ends)).nodes;
     let mut order: Vec<usize> = (0..places.len()).collect();
-    order.sort_by(|a, b| at[*a].0.total_cmp(&at[*b].0).then(at[*a].1.total_cmp(&at[*b].1)));
+    order.sort_by(|a, b| {
+        at[*a]
+            .0
+            .total_cmp(&at[*b].0)
+            .then(at[*a].1.total_cmp(&at[*b].1))
+    });
     order
 }
 
@@ -124,7 +163,7 @@ fn merged(links: &[Link]) -> Vec<Arrow<'_>> {
             None => arrows.push(Arrow {
                 from: link.from,
                 to: link.to,
-                labels: vec![&link.label],
+                labels: vec![link.label.as_str()],
                 is_call: link.is_call,
                 ended: link.ended,
                 failed: link.failed,
@@ -143,7 +182,10 @@ impl Arrow<'_> {
     }
 
     fn class(&self) -> &'static str {
-        let step = STEPS.iter().rev().find(|(least, ..)| self.share() >= *least);
+        let step = STEPS
+            .iter()
+            .rev()
+            .find(|(least, ..)| self.share() >= *least);
         step.map_or("e0", |(_, class, _)| class)
     }
 }
@@ -153,7 +195,7 @@ fn corner((x, y): (f64, f64)) -> (f64, f64) {
     (x + MARGIN, y + MARGIN + 8.0)
 }
 
-fn node(place: &Place, (x, y): (f64, f64)) -> Markup {
+fn node(number: usize, place: &Place, (x, y): (f64, f64)) -> Markup {
     let round = match place.kind {
         Kind::Workload => HEIGHT / 2.0,
         Kind::Service => 5.0,
@@ -178,7 +220,7 @@ fn node(place: &Place, (x, y): (f64, f64)) -> Markup {
     let more = [place.name.as_str(), &place.note, &place.detail];
     let more: Vec<&str> = more.into_iter().filter(|text| !text.is_empty()).collect();
     html! {
-        g.node data-node=(place.name) tabindex="0" role="button" {
+        g.node data-node=(number) tabindex="0" role="button" {
             title { (more.join("\n")) }
             @if let Some(shape) = shape { path.box d=(shape) {} }
             @else {
@@ -201,33 +243,40 @@ fn short(name: &str) -> String {
         return name.to_owned();
     }
     let head: String = letters[..LETTERS / 2].iter().collect();
-    let tail: String = letters[letters.len() - (LETTERS / 2 - 1)..].iter().collect();
+    let tail: String = letters[letters.len() - (LETTERS / 2 - 1)..]
+        .iter()
+        .collect();
     format!("{head}…{tail}")
 }
 
-fn edge(arrow: &Arrow<'_>, path: &[(f64, f64)], places: &[Place], drawn: &Layout, most: u64) -> Markup {
+fn edge(
+    arrow: &Arrow<'_>,
+    shape: &Shape,
+    places: &[Place],
+    most: u64,
+    said: bool,
+    crowded: bool,
+) -> Markup {
     let class = arrow.class();
     let width = match (most, arrow.ended) {
         (0, _) | (_, 0) => 1.2,
         (most, n) => 1.2 + 2.6 * (n as f64).ln_1p() / (most as f64).ln_1p(),
     };
-    let shape = if path.is_empty() {
-        circle(corner(drawn.nodes[arrow.from]))
-    } else {
-        curve(path)
-    };
     let (from, to) = (&places[arrow.from].name, &places[arrow.to].name);
     let mut words = format!("{from} → {to}\n{}", arrow.labels.join(", "));
     if arrow.ended > 0 {
         let (ended, failed) = (count(arrow.ended), count(arrow.failed));
-        words.push_str(&format!("\n{ended} calls, {failed} failed ({})", percent(arrow.share())));
+        words.push_str(&format!(
+            "\n{ended} calls, {failed} failed ({})",
+            percent(arrow.share())
+        ));
     }
     html! {
-        g.link data-from=(from) data-to=(to) {
+        g.link.crowded[crowded] data-from=(arrow.from) data-to=(arrow.to) {
             title { (words) }
             path.edge.(class).aside[!arrow.is_call] d=(shape.line) stroke-width=(format!("{width:.1}")) {}
             path.tip.(class) d=(shape.tip) {}
-            @if arrow.share() >= SAID {
+            @if said {
                 text.share x=(shape.middle.0) y=(shape.middle.1 - 4.0) text-anchor="middle" { (percent(arrow.share())) }
             }
         }
@@ -279,8 +328,16 @@ fn curve(path: &[(f64, f64)]) -> Shape {
     let (x, y) = end;
     Shape {
         line,
-        tip: format!("M{:.0} {y:.1}L{x:.0} {:.1}V{:.1}Z", x + way * 6.0, y - 4.0, y + 4.0),
-        middle: ((longest.0.0 + longest.1.0) / 2.0, (longest.0.1 + longest.1.1) / 2.0),
+        tip: format!(
+            "M{:.0} {y:.1}L{x:.0} {:.1}V{:.1}Z",
+            x + way * 6.0,
+            y - 4.0,
+            y + 4.0
+        ),
+        middle: (
+            (longest.0.0 + longest.1.0) / 2.0,
+            (longest.0.1 + longest.1.1) / 2.0,
+        ),
     }
 }
 
@@ -288,8 +345,18 @@ fn curve(path: &[(f64, f64)]) -> Shape {
 fn circle((x, y): (f64, f64)) -> Shape {
     let (a, b) = (x + WIDTH - 34.0, x + WIDTH - 14.0);
     Shape {
-        line: format!("M{a:.0} {y:.1}C{a:.0} {:.1} {b:.0} {:.1} {b:.0} {:.1}", y - 16.0, y - 16.0, y - 5.0),
-        tip: format!("M{b:.0} {y:.1}L{:.0} {:.1}H{:.0}Z", b - 4.0, y - 6.0, b + 4.0),
+        line: format!(
+            "M{a:.0} {y:.1}C{a:.0} {:.1} {b:.0} {:.1} {b:.0} {:.1}",
+            y - 16.0,
+            y - 16.0,
+            y - 5.0
+        ),
+        tip: format!(
+            "M{b:.0} {y:.1}L{:.0} {:.1}H{:.0}Z",
+            b - 4.0,
+            y - 6.0,
+            b + 4.0
+        ),
         middle: ((a + b) / 2.0, y - 12.0),
     }
 }
@@ -351,8 +418,7 @@ mod tests {
         let name = "\"><script>alert(1)</script>";
         let text = draw(&[place(name), place("b")], &[link(0, 1, 1, 1)]).into_string();
         assert!(!text.contains("<script"), "{text}");
-        // A quote would end the attribute.
-        assert!(text.contains("data-node=\"&quot;&gt;"), "{text}");
+        assert!(text.contains("<title>&quot;&gt;&lt;script"), "{text}");
     }
 
     #[test]

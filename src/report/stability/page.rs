@@ -48,19 +48,13 @@ fn answer(record: &Stability, setting: &SettingRecord, style: &Style, out: &mut 
     if let Some(name) = named(record, setting) {
         lines(&name, Ink::Heading, 2, style, out);
     }
-    let hidden = words(setting.hidden_capacity);
-    let capacity = words(setting.capacity);
-    lines(
-        &format!(
-            "hidden capacity {hidden}: below it every trigger that was tried is recovered from"
-        ),
-        Ink::Good,
-        2,
-        style,
-        out,
-    );
-    let text = format!("capacity without a trigger {capacity}");
-    lines(&text, Ink::Plain, 2, style, out);
+    for (ink, text) in said(record, setting) {
+        lines(&text, ink, 2, style, out);
+    }
+}
+
+/// The boundaries in words, and at last what that is for the model's own load.
+pub(crate) fn said(record: &Stability, setting: &SettingRecord) -> [(Ink, String); 3] {
     let own = record.own_load;
     let below = |boundary: Boundary| boundary.low.is_some_and(|low| own <= low);
     let above = |boundary: Boundary| boundary.high.is_some_and(|high| own >= high);
@@ -73,8 +67,21 @@ fn answer(record: &Stability, setting: &SettingRecord, style: &Style, out: &mut 
     } else {
         ("at a boundary", Ink::Warning)
     };
-    let text = format!("the model's own load of {} is {text}", load(own));
-    lines(&text, ink, 2, style, out);
+    let hidden = words(setting.hidden_capacity);
+    let capacity = words(setting.capacity);
+    [
+        (
+            Ink::Good,
+            format!(
+                "hidden capacity {hidden}: below it every trigger that was tried is recovered from"
+            ),
+        ),
+        (Ink::Plain, format!("capacity without a trigger {capacity}")),
+        (
+            ink,
+            format!("the model's own load of {} is {text}", load(own)),
+        ),
+    ]
 }
 
 fn words(boundary: Boundary) -> String {

@@ -16,7 +16,7 @@ const units = {
   ms: v => { const s = Math.abs(v);
     return s && s < .001 ? three(v * 1e6) + " ns" : s && s < 1 ? three(v * 1e3) + " µs" : s < 1e3 ? three(v) + " ms"
       : s < 120e3 ? three(v / 1e3) + " s" : s < 7200e3 ? three(v / 60e3) + " min" : three(v / 3600e3) + " h"; },
-  s: v => units.ms(v * 1e3),
+  s: v => v === 0 ? "0 s" : units.ms(v * 1e3),
   rate: v => three(v) + "/s",
   share: v => v > .99 && v < 1 ? Number((v * 100).toFixed(4)) + " %" : three(v * 100) + " %",
   count: three,
@@ -198,14 +198,14 @@ function fit(plot) {
   else if (plot.spec.y.lo === 0) plot.y.hi = most * 1.08;
   else { plot.y.lo = least - (most - least || 1e-4) * .1; plot.y.hi = most; }
 }
-function trace(plot, x, line, c) {
+function trace(plot, x, line, c, dots = false) {
   const sx = scale(plot.x), sy = scale(plot.y);
   let path = "", pen = false;
   line.forEach((v, i) => {
     if (v === null) { pen = false; return; }
     path += (pen ? "L" : "M") + Math.round(sx(x(c, i)) * WIDE) + " " + Math.round(HIGH - Math.max(-.2, Math.min(1.2, sy(v))) * HIGH);
     if (!pen) path += "h0";
-    pen = true;
+    pen = !dots;
   });
   return path;
 }
@@ -219,7 +219,7 @@ function draw(plot) {
     if (path.dataset.r !== undefined) path.setAttribute("d", closed(trace(plot, at, curve.hi, c), trace(plot, (c, i) => at(c, curve.lo.length - 1 - i), [...curve.lo].reverse(), c)));
     else if (curve.k === "stack") path.setAttribute("d", closed(trace(plot, at, top, c), trace(plot, (c, i) => at(c, base.length - 1 - i), [...base].reverse(), c)));
     else if (curve.k === "area") path.setAttribute("d", closed(trace(plot, at, top.map(v => v ?? 0), c), trace(plot, (c, i) => at(c, top.length - 1 - i), top.map(() => 0), c)));
-    else path.setAttribute("d", trace(plot, at, top, c));
+    else path.setAttribute("d", trace(plot, at, top, c, curve.k === "dots"));
   }
   const place = (axis, box, side, many) => {
     if (!box) return [];

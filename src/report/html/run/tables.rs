@@ -15,8 +15,14 @@ pub(super) fn of(record: &RunRecord) -> Markup {
         ("Failures by kind", failures(record)),
         ("Services", services(record)),
         ("Calls", calls(record)),
-        ("Transactions", rest("transactions", "transaction", &record.transactions)),
-        ("Replicated services", rest("groups", "group", &record.groups)),
+        (
+            "Transactions",
+            rest("transactions", "transaction", &record.transactions),
+        ),
+        (
+            "Replicated services",
+            rest("groups", "group", &record.groups),
+        ),
         ("Message queues", rest("queues", "queue", &record.queues)),
         ("Stores", rest("stores", "store", &record.stores)),
         ("Discovery", rest("discovery", "service", &record.discovery)),
@@ -75,15 +81,28 @@ fn latencies(record: &RunRecord) -> Sheet {
 
 /// Workloads and calls that lost something, a column for each kind.
 fn failures(record: &RunRecord) -> Sheet {
-    let workloads = record.workloads.iter().map(|(name, w)| (name, &w.failed, w.succeeded));
-    let calls = record.calls.iter().map(|(name, call)| (name, &call.failed, call.succeeded));
+    let workloads = record
+        .workloads
+        .iter()
+        .map(|(name, w)| (name, &w.failed, w.succeeded));
+    let calls = record
+        .calls
+        .iter()
+        .map(|(name, call)| (name, &call.failed, call.succeeded));
     let rows: Vec<_> = workloads.chain(calls).collect();
-    let rows: Vec<_> = rows.into_iter().filter(|(_, failed, _)| failed.values().sum::<u64>() > 0).collect();
-    let kinds: BTreeSet<&str> = rows.iter().flat_map(|row| row.1.keys()).map(|kind| &**kind).collect();
-    let mut sheet = Sheet::new("failures").words("workload or call").figures("failed", "").figures(
-        "share",
-        "failed ÷ (succeeded + failed)",
-    );
+    let rows: Vec<_> = rows
+        .into_iter()
+        .filter(|(_, failed, _)| failed.values().sum::<u64>() > 0)
+        .collect();
+    let kinds: BTreeSet<&str> = rows
+        .iter()
+        .flat_map(|row| row.1.keys())
+        .map(|kind| &**kind)
+        .collect();
+    let mut sheet = Sheet::new("failures")
+        .words("workload or call")
+        .figures("failed", "")
+        .figures("share", "failed ÷ (succeeded + failed)");
     for kind in &kinds {
         sheet = sheet.figures(*kind, "");
     }
@@ -95,7 +114,11 @@ fn failures(record: &RunRecord) -> Sheet {
             Cell::count(all),
             Cell::number(Show::Share, Some(share)),
         ];
-        cells.extend(kinds.iter().map(|kind| Cell::count(failed.get(*kind).copied().unwrap_or(0))));
+        cells.extend(
+            kinds
+                .iter()
+                .map(|kind| Cell::count(failed.get(*kind).copied().unwrap_or(0))),
+        );
         sheet.row(cells);
     }
     sheet
@@ -117,8 +140,16 @@ fn services(record: &RunRecord) -> Sheet {
         .figures("wait p99", "until the first work began")
         .figures("wasted", "share of busy time for callers who had given up");
     for (there, head, help) in [
-        (skipped, "skipped", "optional steps that degraded instances left out"),
-        (ejections, "ejections", "how often a caller left an instance out"),
+        (
+            skipped,
+            "skipped",
+            "optional steps that degraded instances left out",
+        ),
+        (
+            ejections,
+            "ejections",
+            "how often a caller left an instance out",
+        ),
         (scaled, "instances", "mean over time"),
         (scaled, "most", "instances at once"),
         (scaled, "scaled up", "times"),
@@ -151,7 +182,9 @@ fn services(record: &RunRecord) -> Sheet {
         if scaled {
             let i = s.instances.as_ref();
             let figure = |figure: Option<&study::record::Estimate>| {
-                figure.map_or(Cell::number(Show::Count, None), |e| Cell::estimate(Show::Count, e))
+                figure.map_or(Cell::number(Show::Count, None), |e| {
+                    Cell::estimate(Show::Count, e)
+                })
             };
             cells.push(figure(i.map(|i| &i.mean)));
             cells.push(figure(i.map(|i| &i.max)));
@@ -164,7 +197,10 @@ fn services(record: &RunRecord) -> Sheet {
 }
 
 fn calls(record: &RunRecord) -> Sheet {
-    let dead = record.calls.values().any(|call| call.sent_to_dead.is_some());
+    let dead = record
+        .calls
+        .values()
+        .any(|call| call.sent_to_dead.is_some());
     let mut sheet = Sheet::new("calls")
         .words("call")
         .figures("calls", "made after the warm-up")
@@ -194,7 +230,10 @@ fn calls(record: &RunRecord) -> Sheet {
             Cell::count(call.in_flight),
         ];
         if dead {
-            cells.push(call.sent_to_dead.map_or(Cell::number(Show::Count, None), Cell::count));
+            cells.push(
+                call.sent_to_dead
+                    .map_or(Cell::number(Show::Count, None), Cell::count),
+            );
         }
         sheet.row(cells);
     }
@@ -202,7 +241,9 @@ fn calls(record: &RunRecord) -> Sheet {
 }
 
 fn rest<T: Serialize>(id: &str, what: &str, records: &BTreeMap<String, T>) -> Sheet {
-    let rows = records.iter().map(|(name, record)| (name.as_str(), plain(record)));
+    let rows = records
+        .iter()
+        .map(|(name, record)| (name.as_str(), plain(record)));
     everything(id, what, rows)
 }
 
@@ -211,7 +252,11 @@ fn deployments(record: &RunRecord) -> Sheet {
         .map(|d| format!("{} version {}", d.service, d.version))
         .collect();
     let rows = names.iter().zip(&record.deployments);
-    everything("deployments", "change", rows.map(|(name, d)| (name.as_str(), plain(d))))
+    everything(
+        "deployments",
+        "change",
+        rows.map(|(name, d)| (name.as_str(), plain(d))),
+    )
 }
 
 fn orders(record: &RunRecord) -> Sheet {
@@ -224,7 +269,11 @@ fn plain(record: &impl Serialize) -> serde_json::Value {
 }
 
 fn metrics(record: &RunRecord) -> Sheet {
-    let mut sheet = Sheet::new("metrics").words("metric").figures("mean", "").figures("low", "").figures("high", "");
+    let mut sheet = Sheet::new("metrics")
+        .words("metric")
+        .figures("mean", "")
+        .figures("low", "")
+        .figures("high", "");
     for (name, estimate) in &record.metrics {
         let show = unit(name);
         sheet.row(vec![
@@ -245,7 +294,17 @@ fn unit(name: &str) -> Show {
         "availability" | "utilization" | "wasted" | "commit_rate" => Show::Share,
         "throughput" => Show::Rate,
         _ if before.ends_with("_s") || last.ends_with("_s") => Show::Seconds,
-        _ if ["latency", "wait", "time", "lock", "in_doubt", "leaderless", "staleness"].contains(&before) => {
+        _ if [
+            "latency",
+            "wait",
+            "time",
+            "lock",
+            "in_doubt",
+            "leaderless",
+            "staleness",
+        ]
+        .contains(&before) =>
+        {
             Show::Milliseconds
         }
         _ => Show::Count,

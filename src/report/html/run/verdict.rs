@@ -34,15 +34,24 @@ pub(super) fn draw(record: &RunRecord) -> Markup {
 fn line(objective: &Objective) -> Markup {
     let ratio = objective.objective == "availability";
     let show: fn(f64) -> String = if ratio { availability } else { milliseconds };
-    let what = objective.objective.replace("latency.", "").replace("p99_9", "p99.9");
-    let value = objective.value.map_or("nothing measured".to_owned(), |value| {
-        close(value, objective.target, show)
-    });
-    let (mark, class) = if objective.met { ("✓ met", "good") } else { ("✗ missed", "bad") };
+    let what = objective
+        .objective
+        .replace("latency.", "")
+        .replace("p99_9", "p99.9");
+    let value = objective
+        .value
+        .map_or("nothing measured".to_owned(), |value| {
+            close(value, objective.target, show)
+        });
+    let (mark, class) = if objective.met {
+        ("✓ met", "good")
+    } else {
+        ("✗ missed", "bad")
+    };
     html! {
         li {
             span.mark.(class) { (mark) }
-            b { (objective.workload) } " " (what) " " b { (value) }
+            " " b { (objective.workload) } " " (what) " " b { (value) }
             span.soft { " (objective " (if ratio { "≥" } else { "≤" }) " " (show(objective.target)) ")" }
             @if objective.confidence == "unclear" { span.soft { " · unclear: the interval spans the objective" } }
         }
@@ -67,7 +76,8 @@ fn tiles(record: &RunRecord) -> Markup {
     let failed: u64 = w.failed.values().sum();
     let plus = |show: Show, e: &Estimate| {
         let half = crate::html::show::half(e).filter(|half| *half > 0.0);
-        half.map(|half| format!("± {}", show.width(half))).unwrap_or_default()
+        half.map(|half| format!("± {}", show.width(half)))
+            .unwrap_or_default()
     };
     let l = &w.latency_ms;
     let tile = |what: &str, value: String, more: String| {
