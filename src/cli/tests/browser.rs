@@ -123,7 +123,10 @@ fn a_run_is_drawn_and_answers_to_mouse_and_keyboard() {
 
     browser.open(&page, "dark", 800);
     assert_ne!(browser.text(dark), light);
-    assert_eq!(browser.value("document.documentElement.scrollWidth"), 800);
+    assert_eq!(
+        browser.value("document.documentElement.scrollWidth <= innerWidth"),
+        true
+    );
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
@@ -184,7 +187,7 @@ fn every_kind_of_folder_has_a_report_that_complains_of_nothing() {
     let Some(mut browser) = browser() else { return };
     let dir = shop();
     let short = ["--set", "run.duration=4s", "--set", "faults=[]"];
-    let hostile = "<img src=x onerror=document.title='taken'>: policies.client.timeout=20ms";
+    let hostile = "</script><script>taken()</script>: policies.client.timeout=20ms";
     stormglass(dir.path(), &["sweep", "loads.yaml", "--out", "sweep"]);
     stormglass(
         dir.path(),
