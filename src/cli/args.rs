@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Make one HTML file of what a command left in a folder: verdicts, charts, tables.
     Report(ReportArgs),
+    /// Say why requests of a run failed: bursts, their roots, and the way from there to the user.
+    Explain(ExplainArgs),
     /// Print the JSON Schema of model files, experiment files or what is written.
     Schema {
         /// Of what.
@@ -88,6 +90,8 @@ pub(crate) enum SchemaOf {
     Stability,
     /// What `trace --format json` prints.
     Trace,
+    /// What `explain --format json` prints.
+    Explanation,
     /// What `sweep --dry-run --format json` prints.
     Plan,
     /// The `manifest.json` of a sweep.
@@ -219,6 +223,23 @@ pub(crate) struct MergeArgs {
     /// The folder for the tables; it may be one of the others.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+}
+
+/// Options of `explain`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  stormglass run models/checkout.yaml
+  stormglass explain output/checkout
+  stormglass explain output/checkout --format json")]
+pub(crate) struct ExplainArgs {
+    /// The folder that `stormglass run` wrote.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }
 
 /// Options of `compare`.

@@ -6,6 +6,7 @@ mod capacity;
 mod check;
 mod compare;
 mod ending;
+mod explain;
 mod implementations;
 mod manual;
 mod merge;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Capacity(args) => capacity::capacity(&args),
         Command::Stability(args) => stability::stability(&args),
         Command::Trace(args) => trace::trace(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::Report(args) => report::report(&args),
         Command::Schema { of } => schema(of),
@@ -55,6 +57,7 @@ fn schema(of: SchemaOf) -> Result<Ending, terminal::Unwritable> {
         SchemaOf::Capacity => study::capacity_schema(),
         SchemaOf::Stability => study::stability_schema(),
         SchemaOf::Trace => study::trace_schema(),
+        SchemaOf::Explanation => study::explain::schema(),
         SchemaOf::Plan => study::sweep::plan_schema(),
         SchemaOf::Manifest => study::sweep::manifest_schema(),
     };

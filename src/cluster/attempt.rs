@@ -103,6 +103,9 @@ impl World {
             strand.doing = Doing::Answering;
             strand.outcome = Outcome::Unavailable;
             self.agenda.push(Todo::Answer(slot));
+            if self.blame.is_some() {
+                self.blame_nobody(call, slot);
+            }
             return;
         }
         obs.attempt_sent(now, site.edge as usize, started);
@@ -142,12 +145,20 @@ impl World {
             Some(time) => {
                 self.strands[slot].stamp = self.engine.schedule(now + time, Event::Deliver(slot));
             }
-            None => self.lose(slot),
+            None => self.lose_on_the_way(slot),
         }
     }
 
+    /// The network loses a message.
+    pub(crate) fn lose_on_the_way(&mut self, root: u32) {
+        if self.blame.is_some() {
+            self.blame_loss(root);
+        }
+        self.lose(root);
+    }
+
     /// Where the caller of a call stands.
-    fn caller_location(&self, call: u32) -> Location {
+    pub(crate) fn caller_location(&self, call: u32) -> Location {
         let record = &self.calls[call];
         match record.parent {
             NONE => Location::Client(record.site),
@@ -185,7 +196,7 @@ impl World {
             Some(time) => {
                 self.strands[root].stamp = self.engine.schedule(now + time, Event::Answer(root));
             }
-            None => self.lose(root),
+            None => self.lose_on_the_way(root),
         }
     }
 
@@ -233,6 +244,9 @@ impl World {
         if O::SPANS {
             let strand = root;
             obs.span(now, SpanFact::Heard { strand, outcome });
+        }
+        if !outcome.is_success() && self.blame.is_some() {
+            self.blame_answer(root);
         }
         self.detach(now, obs, root, outcome, true);
         self.answered(root);
@@ -313,6 +327,9 @@ impl World {
         if O::SPANS {
             let (strand, too_slow) = (root, why == GivenUp::TooSlow);
             obs.span(now, SpanFact::GivenUp { strand, too_slow });
+        }
+        if why == GivenUp::TooSlow && self.blame.is_some() {
+            self.blame_wait(root);
         }
         self.detach(now, obs, root, Outcome::Timeout, why == GivenUp::TooSlow);
         let strand = &mut self.strands[root];

@@ -151,6 +151,9 @@ impl World {
         call: u32,
         outcome: Outcome,
     ) {
+        if !outcome.is_success() && self.blame.is_some() {
+            self.blame_end(now, obs, call, outcome);
+        }
         let record = &self.calls[call];
         let site = record.site;
         let (parent, key, order) = (record.parent, record.key, record.origin.order);

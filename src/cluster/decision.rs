@@ -204,7 +204,7 @@ impl World {
             Word::Wake => pipeline.on_wake(now, call, frames, &mut env, &mut hands),
             Word::Abandon => pipeline.abandon(now, call, frames, &mut hands),
         }
-        let (send, finish) = (hands.send, hands.finish);
+        let (send, finish, turned_back) = (hands.send, hands.finish, hands.turned_back);
         if O::SPANS {
             let name = |layer| channel.pipeline.layer_name(layer);
             if let Some(layer) = hands.turned_back.and_then(name) {
@@ -221,6 +221,9 @@ impl World {
                 obs.breakers(now, channel.edge as usize, channel.stated, state);
                 channel.stated = state;
             }
+        }
+        if self.blame.is_some() {
+            self.blame_decision(call, word, turned_back, finish);
         }
         let rare = !self.rest.is_empty();
         if rare {

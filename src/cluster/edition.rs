@@ -91,6 +91,16 @@ impl Editions {
         same && *slow <= 1.0 && *errors == 0.0 && *corrupt == 0.0
     }
 
+    /// Whether a configuration changes anything about a service.
+    pub(crate) fn is_changed(&self, service: u32, config: u32) -> bool {
+        let Some(&edition) = self.by.get(&(service, 0, config)) else {
+            return false;
+        };
+        let edition = &self.list[edition as usize];
+        let same = edition.same_policies && edition.shape == self.own[service as usize];
+        !same || edition.slow != 1.0 || edition.errors != 0.0
+    }
+
     /// The version that an instance has.
     pub(crate) fn version(&self, instance: u32) -> u32 {
         self.has.get(instance as usize).map_or(0, |has| has.0)

@@ -19,10 +19,10 @@ use policy::Outcome;
 #[derive(Debug)]
 pub(crate) struct Fault {
     when: When,
-    kind: FaultKind,
+    pub(crate) kind: FaultKind,
     /// Where it acts, for the kinds that act on instances; of a leader's crash: whom it struck last.
     instances: Vec<u32>,
-    active: bool,
+    pub(crate) active: bool,
     stream: Stream,
 }
 
@@ -139,6 +139,7 @@ impl World {
             FaultKind::Crash { mode, .. } | FaultKind::CrashLeader { mode, .. } => {
                 for &id in instances {
                     if active {
+                        self.blame_crash(id, number);
                         self.crash(now, obs, id, *mode);
                     } else {
                         self.restart(now, id);
@@ -359,8 +360,15 @@ impl World {
                     self.free(root);
                 }
                 // The connection breaks, or the caller hears nothing.
-                _ if mode == CrashMode::Refuse => self.send_answer(now, root, Outcome::Unavailable),
-                _ => self.lose(root),
+                _ => {
+                    if self.blame.is_some() {
+                        self.blame_down(root);
+                    }
+                    match mode {
+                        CrashMode::Refuse => self.send_answer(now, root, Outcome::Unavailable),
+                        CrashMode::Blackhole => self.lose(root),
+                    }
+                }
             }
         }
         self.protocols_down(now, obs, id);
@@ -393,6 +401,7 @@ impl World {
         instance.starting = Stamp::NONE;
         instance.settle();
         self.down -= 1;
+        self.blame_ready(id);
         self.forget(now, obs, id);
         self.protocols_up(now, obs, id);
     }

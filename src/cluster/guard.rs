@@ -4,6 +4,7 @@
 //! The policies are the real ones. Each request that was let in is given back to them exactly once,
 //! whatever becomes of it; this file refuses to know how they decide.
 
+use crate::cause::Link;
 use crate::observer::Observer;
 use crate::span::{Note, Refusal, SpanFact};
 use crate::state::Instance;
@@ -139,6 +140,9 @@ impl World {
                 if O::SPANS {
                     let (strand, why) = (root, Refusal::Admission);
                     obs.span(now, SpanFact::Refused { strand, why });
+                }
+                if self.blame.is_some() {
+                    self.blame_refusal(root, |service, _| Link::Admission { service });
                 }
                 self.send_answer(now, root, Outcome::Rejected);
                 false

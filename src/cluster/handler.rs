@@ -59,6 +59,11 @@ impl World {
         let strand = &mut self.strands[root];
         let instance = &mut self.instances[strand.instance as usize];
         if !instance.is_up() {
+            if self.blame.is_some() {
+                self.blame_down(root);
+            }
+            let strand = &self.strands[root];
+            let instance = &self.instances[strand.instance as usize];
             // A machine that is gone says nothing; one that starts refuses connections.
             if instance.crashes > 0 && instance.crash_mode == CrashMode::Blackhole {
                 self.lose(root);
@@ -206,6 +211,7 @@ impl World {
                 Op::Jump { to } => strand.pc = to,
                 Op::Fail { ratio } => {
                     if step_bits(strand).unit() < ratio {
+                        self.blame_failure(id);
                         self.strand_ended(now, obs, id, Outcome::Error);
                         return;
                     }
@@ -238,6 +244,7 @@ impl World {
                     }
                     let handler = self.handler(root);
                     if !self.stores.write(handler, (table, record), if_unchanged) {
+                        self.blame_conflict(id);
                         self.strand_ended(now, obs, id, Outcome::Conflict);
                         return;
                     }
@@ -513,6 +520,9 @@ impl World {
             let strand = id;
             obs.span(now, SpanFact::Served { strand, outcome });
         }
+        if parent != NONE && !outcome.is_success() && self.blame.is_some() {
+            self.blame_branch(parent, id);
+        }
         self.unlink_branch(id);
         self.free(id);
         if parent != NONE {
@@ -624,7 +634,9 @@ impl World {
             && Keyed::new(strand.key ^ FAULT).unit() < instance.errors
         {
             outcome = Outcome::Error;
+            self.blame_failure(root);
         }
+        let instance = &self.instances[self.strands[root].instance as usize];
         obs.completed(now, instance.service as usize);
         if O::SPANS {
             let strand = root;

@@ -61,7 +61,10 @@ impl World {
         debug_assert_eq!(waiting.doing, Doing::Agreeing);
         waiting.doing = Doing::Pending;
         waiting.outcome = outcome;
-        waiting.pc += 1;
+        if !outcome.is_success() && self.blame.is_some() {
+            self.blame_agreement(strand);
+        }
+        self.strands[strand].pc += 1;
         self.agenda.push(Todo::Resume(strand));
     }
 

@@ -1,6 +1,7 @@
 //! An instance: admits requests, queues them, hands out its workers, and stops work that nobody
 //! waits for.
 
+use crate::cause::Link;
 use crate::event::Event;
 use crate::handler::step_bits;
 use crate::observer::Observer;
@@ -39,6 +40,9 @@ impl World {
         // What was admitted once is never refused: only new requests meet a full queue.
         if instance.waiting >= instance.queue_capacity && !self.strands[strand.root].admitted {
             obs.refused(now, instance.service as usize);
+            if self.blame.is_some() {
+                self.blame_refusal(id, |service, why| Link::Full { service, why });
+            }
             self.refuse(now, obs, id, Refusal::QueueFull);
             return;
         }
@@ -229,6 +233,9 @@ impl World {
             } else if popped.verdict == Verdict::Drop {
                 obs.refused(now, instance.service as usize);
                 self.strands[popped.item].doing = Doing::Stopped;
+                if self.blame.is_some() {
+                    self.blame_refusal(popped.item, |service, why| Link::Overdue { service, why });
+                }
                 self.refuse(now, obs, popped.item, Refusal::Dropped);
             } else {
                 return Some(popped);

@@ -8,7 +8,9 @@
 
 mod attempt;
 mod audit;
+mod blame;
 mod cache;
+mod cause;
 mod client;
 mod config;
 mod copies;
@@ -47,6 +49,7 @@ mod transaction;
 mod workload;
 mod world;
 
+pub use cause::{ChainId, Chains, Link, Why};
 pub use limits::{Ended, Limits, Reason, Violation};
 pub use observer::{
     DeploymentFact, DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,

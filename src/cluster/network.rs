@@ -146,14 +146,7 @@ impl Network {
                     }
                 }
                 DisturbanceKind::Partition { groups } => {
-                    let group = |l| {
-                        groups
-                            .iter()
-                            .position(|g| g.iter().any(|p| contains(*p, l)))
-                    };
-                    if let (Some(a), Some(b)) = (group(from), group(to))
-                        && a != b
-                    {
+                    if divides(groups, from, to) {
                         return None;
                     }
                 }
@@ -176,6 +169,26 @@ impl Network {
         }
     }
 
+    /// The fault that a message between two places meets: one that loses it, or one that delays it.
+    pub(crate) fn disturbed_by(&self, from: Location, to: Location, lost: bool) -> Option<u32> {
+        let joins = |a: Option<Place>, b: Option<Place>| {
+            matches(a, from) && matches(b, to) || matches(a, to) && matches(b, from)
+        };
+        let met = self.disturbances.iter().find(|one| match &one.kind {
+            DisturbanceKind::Delay { from: a, to: b, .. } => !lost && joins(*a, *b),
+            DisturbanceKind::Loss { from: a, to: b, .. } => lost && joins(*a, *b),
+            DisturbanceKind::Partition { groups } => lost && divides(groups, from, to),
+        });
+        met.map(|one| one.fault)
+    }
+
+    /// A fault that divides the network.
+    pub(crate) fn divided_by(&self) -> Option<u32> {
+        let mut disturbances = self.disturbances.iter();
+        let divides = |one: &&Disturbance| matches!(one.kind, DisturbanceKind::Partition { .. });
+        disturbances.find(divides).map(|one| one.fault)
+    }
+
     pub(crate) fn disturb(&mut self, fault: u32, kind: DisturbanceKind) {
         self.disturbances.push(Disturbance { fault, kind });
         self.ideal = false;
@@ -186,6 +199,16 @@ impl Network {
             .retain(|disturbance| disturbance.fault != fault);
         self.ideal = self.is_ideal();
     }
+}
+
+/// Whether two locations lie in different groups of a partition.
+fn divides(groups: &[Vec<Place>], from: Location, to: Location) -> bool {
+    let group = |l| {
+        groups
+            .iter()
+            .position(|g| g.iter().any(|p| contains(*p, l)))
+    };
+    matches!((group(from), group(to)), (Some(a), Some(b)) if a != b)
 }
 
 /// How much a place says: a service says more than a zone, an instance more than a service.

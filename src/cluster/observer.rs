@@ -2,6 +2,7 @@
 //!
 //! The world refuses to know what is measured: an observer can not change what happens.
 
+use crate::cause::ChainId;
 use crate::span::SpanFact;
 use clock::{Duration, Instant};
 use policy::Outcome;
@@ -83,6 +84,22 @@ pub trait Observer {
     /// An autoscaler has changed how many instances a service has: those that start count, those that
     /// serve what they have and stop do not.
     fn scaled(&mut self, now: Instant, service: usize, before: u32, after: u32) {}
+    /// Whether it wants to hear of causes ([`Self::blamed`]), which costs a world some work for each failure;
+    /// asked when a run begins. Whether anybody listens changes nothing else.
+    fn wants_causes(&self) -> bool {
+        false
+    }
+    /// A workload's request has failed, and this is where it stood: see [`crate::World::chains`]. Stated
+    /// once for each, just before its [`Self::call_ended`].
+    fn blamed(
+        &mut self,
+        now: Instant,
+        edge: EdgeId,
+        started: Instant,
+        outcome: Outcome,
+        chain: ChainId,
+    ) {
+    }
     /// A fault of the model (by its index) began or was over.
     fn fault(&mut self, now: Instant, fault: usize, active: bool) {}
     /// Something happened on the way of one request; stated where [`Self::SPANS`] says so.

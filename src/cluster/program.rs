@@ -105,6 +105,8 @@ pub(crate) struct Program {
     reads: Vec<Option<Reads>>,
     /// Who may serve the endpoint in hand, where its service is replicated.
     demand: Option<Demand>,
+    /// What is done when a cache misses: from behind the look to the keeping.
+    pub(crate) misses: Vec<core::ops::RangeInclusive<Pc>>,
     /// By table: the service that owns it.
     pub(crate) table_owners: Vec<u32>,
 }
@@ -309,6 +311,7 @@ impl Program {
                 let look = self.here();
                 self.ops.push(Op::Look { cache, hit: 0 });
                 self.steps(caller, &step.miss);
+                self.misses.push(look + 1..=self.here());
                 self.ops.push(Op::Keep { cache, look });
                 let hit = self.here();
                 self.ops[look as usize] = Op::Look { cache, hit };

@@ -17,6 +17,9 @@ impl World {
             in_flight: limits.in_flight.min(most),
             ..*limits
         };
+        if obs.wants_causes() {
+            self.remember_causes();
+        }
         let reason = self.events(obs, until);
         // Time goes on to the end, also where no event lies.
         let at = if reason == Reason::Finished {

@@ -1,5 +1,6 @@
 //! The simulated world: everything that exists while a model runs, made from the model.
 
+use crate::blame::Blame;
 use crate::cache::Caches;
 use crate::config::Centre;
 use crate::copies::Copies;
@@ -112,6 +113,8 @@ pub struct World {
     /// What checkers of protocols have found.
     pub(crate) found: Vec<Violation>,
     pub(crate) limits: Limits,
+    /// Why what fails has failed; only where an observer asks for it.
+    pub(crate) blame: Option<Box<Blame>>,
     // Buffers, empty between events but for `siblings`.
     /// What a policy asked for besides what it asks for most often.
     pub(crate) rest: Vec<Action>,
@@ -211,6 +214,7 @@ impl World {
             startups: 0,
             found: Vec::new(),
             limits: Limits::default(),
+            blame: None,
             rest: Vec::new(),
             taken: Vec::new(),
             siblings: VecDeque::new(),

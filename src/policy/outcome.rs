@@ -4,7 +4,7 @@
 use core::fmt;
 
 /// The end of a call or of one attempt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum Outcome {
     /// The answer arrived in time.

@@ -3,6 +3,7 @@
 
 mod deployments;
 mod discovery;
+mod explain;
 mod groups;
 mod orders;
 mod overtime;
@@ -20,6 +21,7 @@ use crate::units::{
 use std::collections::BTreeMap;
 use study::record::{CallRecord, Estimate, RunRecord, ServiceRecord, Violation, Word};
 
+pub use explain::explanation;
 pub use replay::replay;
 
 /// More calls than this go to the files alone.
@@ -27,12 +29,13 @@ const MOST_CALLS: usize = 12;
 /// More broken invariants than this are only counted.
 const MOST_VIOLATIONS: usize = 5;
 
-/// The page: verdict, workloads, time, services, transactions, troubled calls, discovery, and what
+/// The page: verdict, why requests failed, workloads, time, services, transactions, troubled calls, discovery, and what
 /// was run.
 pub fn page(record: &RunRecord, style: &Style) -> String {
     let mut out = String::new();
     verdict::write(record, style, &mut out);
     warnings(record, style, &mut out);
+    explain::write(record, style, &mut out);
     if !record.workloads.is_empty() {
         heading("Workloads", style, &mut out);
         requests(record, style, &mut out);

@@ -2,6 +2,7 @@
 //!
 //! It refuses to know names and other replications.
 
+use crate::causes::PooledCauses;
 use crate::deployments::DeploymentFigures;
 use crate::discovery::DiscoveryMeasured;
 use crate::groups::{GroupFigures, GroupTimes};
@@ -24,6 +25,8 @@ pub(crate) struct Pooled {
     pub(crate) latencies: Vec<Histogram>,
     /// In the order of the replicated services.
     pub(crate) groups: Vec<GroupTimes>,
+    /// Why requests failed.
+    pub(crate) causes: PooledCauses,
 }
 
 impl Pooled {
@@ -39,6 +42,7 @@ impl Pooled {
         for (mine, theirs) in self.groups.iter_mut().zip(&measured.groups) {
             mine.merge(theirs);
         }
+        self.causes.merge(&measured.causes);
     }
 }
 
@@ -117,6 +121,7 @@ pub(crate) fn split(measured: Measured) -> (Pooled, Figures) {
             windows: measured.windows,
             latencies: measured.latencies,
             groups: group_times,
+            causes: PooledCauses::default(),
         },
         figures,
     )

@@ -7,7 +7,7 @@
 use crate::StudyError;
 use crate::capacity::Capacity;
 use crate::compare::Comparison;
-use crate::record::{RunRecord, Series, Topology};
+use crate::record::{Causes, RunRecord, Series, Topology};
 use crate::stability::Stability;
 use crate::sweep::{CellStore, Outline, Program, Source, SweepRecord, shell_line};
 use model::{Model, Set};
@@ -101,6 +101,7 @@ struct Details<'a> {
     details_format: u32,
     series: Cow<'a, Series>,
     topology: Cow<'a, Topology>,
+    causes: Cow<'a, Causes>,
 }
 
 /// Of `details.json`; a folder of another one is to be made again.
@@ -112,6 +113,7 @@ pub fn run_files(run: &RunFolder) -> [(&'static str, String); 4] {
         details_format: DETAILS_FORMAT,
         series: Cow::Borrowed(&run.record.series),
         topology: Cow::Borrowed(&run.record.topology),
+        causes: Cow::Borrowed(&run.record.causes),
     };
     let details = serde_json::to_string(&details).expect("plain data becomes JSON");
     let manifest = serde_json::to_string_pretty(&run.manifest).expect("plain data becomes JSON");
@@ -168,6 +170,7 @@ fn read_run(folder: &Path) -> Result<RunFolder, StudyError> {
     }
     record.series = details.series.into_owned();
     record.topology = details.topology.into_owned();
+    record.causes = details.causes.into_owned();
     Ok(RunFolder {
         record,
         manifest: parsed(folder, "manifest.json", "run")?,

@@ -5,11 +5,13 @@
 //! `output/`. It refuses to know how a world works, and how a record is shown.
 
 pub mod capacity;
+mod causes;
 mod combine;
 pub mod compare;
 mod deployments;
 mod discovery;
 mod error;
+pub mod explain;
 mod fault_log;
 mod faults;
 mod figures;

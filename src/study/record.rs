@@ -3,11 +3,13 @@
 //! Times are milliseconds, rates per second, as in the results that the model language fixes.
 //! Maps are ordered, so that the same run gives the same bytes.
 
+mod causes;
 mod deployments;
 mod groups;
 mod series;
 mod topology;
 
+pub use causes::{Cause, CauseCount, Causes, DueKind, DueTo, What};
 pub use deployments::DeploymentRecord;
 pub use groups::{GroupRecord, Spans, Staleness};
 pub use series::{EdgeSeries, FaultSpan, QueueSeries, Series, ServiceSeries, WorkloadSeries};
@@ -120,6 +122,9 @@ pub struct RunRecord {
     /// Who is joined to whom; where `series` is.
     #[serde(skip)]
     pub topology: Topology,
+    /// Why requests failed; where `series` is.
+    #[serde(skip)]
+    pub causes: Causes,
 }
 
 /// Intervals within a single replication, which neighbouring requests' likeness is allowed for.

@@ -8,6 +8,7 @@
 //!
 //! It refuses to know other replications, and names.
 
+use crate::causes::CauseFacts;
 use crate::deployments::DeploymentFigures;
 use crate::discovery::{DiscoveryFacts, DiscoveryMeasured};
 use crate::fault_log::FaultLog;
@@ -21,7 +22,8 @@ use crate::transactions::TransactionFacts;
 use crate::windows::{EdgeWindow, QUANTILES, ServiceTotals, Windows, WorkloadWindow};
 use clock::{Duration, Instant};
 use cluster::{
-    DeploymentFact, DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick, TransactionFact,
+    ChainId, DeploymentFact, DiscoveryFact, EdgeId, GroupFact, MessageFact, Observer, Tick,
+    TransactionFact,
 };
 use policy::Outcome;
 use stats::{Gauge, Histogram};
@@ -46,6 +48,8 @@ pub(crate) struct Recorder<'a> {
     /// In the order in which the world counts changes.
     deployments: Vec<DeploymentFigures>,
     faults: FaultLog,
+    /// Only where causes are wanted.
+    causes: Option<CauseFacts>,
     windows: Windows,
     /// Only where an interval within the replication is wanted.
     sections: Option<Sections>,
@@ -133,6 +137,8 @@ pub(crate) struct Measured {
     pub(crate) latencies: Vec<Histogram>,
     pub(crate) groups: Vec<GroupMeasured>,
     pub(crate) windows: Windows,
+    /// Where they were wanted.
+    pub(crate) causes: Option<CauseFacts>,
     pub(crate) deployments: Vec<DeploymentFigures>,
     /// Where they were wanted, and the replication ran to its end.
     pub(crate) sections: Option<Sectioned>,
@@ -187,6 +193,7 @@ impl<'a> Recorder<'a> {
             deployments: Vec::new(),
             faults: FaultLog::default(),
             windows: Windows::new(plan.windows(), workloads, services, edges.len(), breakers),
+            causes: None,
             sections: None,
             window_start: Instant::ZERO,
             warm: plan.warmup_end == Instant::ZERO,
@@ -233,6 +240,12 @@ impl<'a> Recorder<'a> {
     /// There are so many changes.
     pub(crate) fn with_deployments(mut self, changes: usize) -> Self {
         self.deployments = vec![DeploymentFigures::default(); changes];
+        self
+    }
+
+    /// It is to be known why requests failed.
+    pub(crate) fn with_causes(mut self) -> Self {
+        self.causes = Some(CauseFacts::default());
         self
     }
 
@@ -300,6 +313,7 @@ impl<'a> Recorder<'a> {
                 .map(|latency| latency.measured)
                 .collect(),
             windows: self.windows,
+            causes: self.causes.map(CauseFacts::finish),
             deployments: self.deployments,
             sections: self.sections.and_then(Sections::finish),
             faults: self.faults.finish(end),
@@ -407,6 +421,9 @@ impl<'a> Recorder<'a> {
             rows.push(open - edge.open_mark);
             edge.open_mark = open;
         }
+        if let Some(causes) = &mut self.causes {
+            causes.close_window();
+        }
         self.window_start = end;
     }
 }
@@ -452,6 +469,23 @@ impl Observer for Recorder<'_> {
             && let Some(latency) = self.latencies.get_mut(edge)
         {
             latency.window[phase].record(now.since(started).as_nanos());
+        }
+    }
+
+    fn wants_causes(&self) -> bool {
+        self.causes.is_some()
+    }
+
+    fn blamed(
+        &mut self,
+        now: Instant,
+        edge: EdgeId,
+        _started: Instant,
+        outcome: Outcome,
+        chain: ChainId,
+    ) {
+        if let Some(causes) = &mut self.causes {
+            causes.hear(now, edge, outcome, chain);
         }
     }
 

@@ -50,6 +50,7 @@ pub fn run(model: &Model, options: &Options, progress: &Progress) -> Result<RunR
         .replications
         .unwrap_or(model.run.replications)
         .max(1);
+    study.causes = true;
     study.alone = replications == 1 && is_steady(model);
     let duration = model.run.duration;
     progress.expect(duration.saturating_mul(replications.into()));
@@ -90,6 +91,8 @@ pub(crate) struct Study<'a> {
     pub(crate) seed: u64,
     /// Whether there is one replication only, of which an interval can be made.
     alone: bool,
+    /// Whether it is to be known why requests failed.
+    causes: bool,
     /// `caller->service.endpoint`, by edge; the same in every world of the model.
     edges: OnceLock<Vec<String>>,
     /// By number of the step; the same in every world, too.
@@ -115,6 +118,7 @@ impl<'a> Study<'a> {
             progress,
             seed: options.seed.unwrap_or(model.run.seed),
             alone: false,
+            causes: false,
             edges: OnceLock::new(),
             transactions: OnceLock::new(),
         }
@@ -185,9 +189,17 @@ impl<'a> Study<'a> {
         if self.alone {
             recorder = recorder.in_sections();
         }
+        if self.causes {
+            recorder = recorder.with_causes();
+        }
         let ended = world.run(&mut recorder, plan.end, &self.options.limits);
         let violations = violations(number, &ended, &world, &recorder, edges);
-        let (own, mut figures) = split(recorder.finish(ended.at));
+        let mut measured = recorder.finish(ended.at);
+        let causes = measured.causes.take();
+        let (mut own, mut figures) = split(measured);
+        if let Some(causes) = causes {
+            own.causes = causes.pooled(world.chains());
+        }
         figures.orders = world.orders();
         if ended.reason != Reason::Stopped {
             self.progress.finish_one();
@@ -269,6 +281,7 @@ impl<'a> Study<'a> {
             violations,
             series: combined.series(),
             topology: topology(self.model),
+            causes: combined.causes(),
             wall_s: watch.seconds(),
         }
     }

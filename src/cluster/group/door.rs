@@ -103,6 +103,7 @@ impl World {
         moved.hops += 1;
         let hops = moved.hops;
         if hops > most {
+            self.blame_leaderless(root);
             self.send_answer(now, root, Outcome::Unavailable);
             return;
         }
@@ -115,6 +116,7 @@ impl World {
     pub(crate) fn send_back(&mut self, now: Instant, root: u32) {
         let moved = &mut self.groups.moved[root as usize];
         if moved.refused_at.is_some() {
+            self.blame_leaderless(root);
             self.send_answer(now, root, Outcome::Unavailable);
             return;
         }
@@ -151,7 +153,7 @@ impl World {
             Some(time) => {
                 self.strands[root].stamp = self.engine.schedule(now + time, Event::Deliver(root));
             }
-            None => self.lose(root),
+            None => self.lose_on_the_way(root),
         }
     }
 
@@ -162,6 +164,7 @@ impl World {
         let held = self.groups.members[member as usize].buffer.len();
         if held >= buffer.capacity as usize {
             obs.group(now, service, GroupFact::Refused);
+            self.blame_leaderless(root);
             self.send_answer(now, root, Outcome::Unavailable);
             return;
         }
@@ -195,6 +198,7 @@ impl World {
         replica.buffer.retain(|held| *held != wait);
         let service = self.groups.group(member).service as usize;
         obs.group(now, service, GroupFact::Refused);
+        self.blame_leaderless(strand);
         self.send_answer(now, strand, Outcome::Unavailable);
     }
 

@@ -149,6 +149,7 @@ impl World {
         if self.propose_entry(now, obs, member, entry).is_err() {
             self.group_unheard(wait);
             self.strands[id].doing = Doing::Pending;
+            self.blame_leaderless(id);
             self.strand_ended(now, obs, id, Outcome::Unavailable);
         }
     }

@@ -6,7 +6,7 @@ use super::ledger::Ledger;
 use clock::Instant;
 use model::{Files, Loaded, Model};
 use std::io;
-use stormglass_cluster::{Ended, Limits, Reason, World};
+use stormglass_cluster::{Ended, Limits, Link, Reason, World};
 
 /// The files that generated models name.
 pub(crate) struct Trace;
@@ -51,6 +51,13 @@ pub(crate) fn check(model: &Model, limits: &Limits) -> Result<Reason, String> {
             "another run in {pieces} pieces: {at_once:?}, {ended:?}"
         ));
     }
+    // Nobody listens: neither to causes nor to anything else.
+    let unheard = World::new(model, seed, 0).run(&mut (), end, limits);
+    if unheard.fingerprint != at_once.fingerprint || unheard.events != at_once.events {
+        return Err(format!(
+            "another run where nobody listens: {at_once:?}, {unheard:?}"
+        ));
+    }
     let (_, again) = in_pieces(model, seed, limits)?;
     if again != ended {
         return Err(format!("the same run differs: {ended:?}, then {again:?}"));
@@ -74,6 +81,14 @@ fn in_pieces(model: &Model, seed: u64, limits: &Limits) -> Result<(u64, Ended), 
 
 fn judge(world: &World, ledger: &Ledger, ended: &Ended) -> Result<(), String> {
     let mut wrong = ledger.wrong.clone();
+    let chains = world.chains().expect("the ledger asks for causes");
+    for chain in &ledger.chains {
+        let links: Vec<_> = chains.links(*chain).collect();
+        if links.is_empty() || links.contains(&Link::Unknown) {
+            wrong.push(format!("nobody knows why a request failed: {links:?}"));
+            break;
+        }
+    }
     wrong.extend(
         ended
             .violations

@@ -4,7 +4,7 @@ use clock::{Duration, Instant};
 use model::{Discovery, FaultKind, Model, Scheduling, Threading};
 use policy::Outcome;
 use std::collections::BTreeMap;
-use stormglass_cluster::{DiscoveryFact, EdgeId, Observer, Tick, TransactionFact};
+use stormglass_cluster::{ChainId, DiscoveryFact, EdgeId, Observer, Tick, TransactionFact};
 
 /// Between two looks at the limits of a run.
 const TICK: Duration = Duration::from_millis(1);
@@ -20,6 +20,12 @@ pub(crate) struct Ledger {
     crashes: bool,
     /// Whose requests are orders.
     pub(crate) orders: Option<usize>,
+    /// A request whose failure was explained, and has not ended yet.
+    blamed: Option<(EdgeId, Instant, Outcome)>,
+    /// Every explanation of a failed request.
+    pub(crate) chains: Vec<ChainId>,
+    /// How many workloads there are: theirs are the first edges.
+    workloads: usize,
     /// What was impossible.
     pub(crate) wrong: Vec<String>,
 }
@@ -131,6 +137,9 @@ impl Ledger {
                     )
                 }),
             orders: model.orders.as_ref().map(|orders| orders.workload),
+            blamed: None,
+            chains: Vec::new(),
+            workloads: model.workloads.len(),
             wrong: Vec::new(),
         }
     }
@@ -185,8 +194,34 @@ impl Observer for Ledger {
         });
     }
 
-    fn call_ended(&mut self, now: Instant, edge: EdgeId, started: Instant, _: Outcome) {
+    fn wants_causes(&self) -> bool {
+        true
+    }
+
+    fn blamed(
+        &mut self,
+        now: Instant,
+        edge: EdgeId,
+        started: Instant,
+        outcome: Outcome,
+        chain: ChainId,
+    ) {
         self.at(now);
+        let before = self.blamed.replace((edge, started, outcome));
+        self.chains.push(chain);
+        self.expect(before.is_none() && edge < self.workloads, || {
+            format!("{before:?} was blamed, and did not end before {edge} was")
+        });
+    }
+
+    fn call_ended(&mut self, now: Instant, edge: EdgeId, started: Instant, outcome: Outcome) {
+        self.at(now);
+        let blamed = self.blamed.take();
+        let failed = edge < self.workloads && !outcome.is_success();
+        let expected = failed.then_some((edge, started, outcome));
+        self.expect(blamed == expected, || {
+            format!("{blamed:?} was blamed for {expected:?}")
+        });
         self.edges[edge].ended += 1;
         self.close(edge, started);
     }
