@@ -69,7 +69,7 @@ impl Axis {
             let ends = column;
             let starts = ends.saturating_sub(mark.chars().count());
             let used = line.chars().count();
-            if starts > used + 1 && ends + 2 + last.chars().count() <= self.columns {
+            if starts > used && ends + 2 + last.chars().count() <= self.columns {
                 line.push_str(&" ".repeat(starts - used));
                 line.push_str(&mark);
             }

@@ -20,10 +20,11 @@ pub(super) fn lanes(traces: &Traces) -> Vec<Vec<Lane<'_>>> {
         .flat_map(|(trace, told)| (0..told.spans.len()).map(move |span| (trace, span)))
         .collect();
     let span = |(trace, index): (usize, usize)| -> &Span { &traces.traces[trace].spans[index] };
-    // Parents come before children in a trace, so that of equal spans the parent is put first.
+    let depths: Vec<Vec<usize>> = traces.traces.iter().map(|t| depths(&t.spans)).collect();
+    // Of those that begin together a parent comes before its children, which may outlive it.
     order.sort_by_key(|&which| {
-        let span = span(which);
-        (span.start_ns, core::cmp::Reverse(span.end_ns), which)
+        let (span, depth) = (span(which), depths[which.0][which.1]);
+        (span.start_ns, depth, core::cmp::Reverse(span.end_ns), which)
     });
     let mut placed: Vec<Vec<usize>> = traces
         .traces
@@ -81,6 +82,16 @@ pub(super) fn lanes(traces: &Traces) -> Vec<Vec<Lane<'_>>> {
             .collect()
     })
     .collect()
+}
+
+/// How many spans are above each.
+fn depths(spans: &[Span]) -> Vec<usize> {
+    let mut depths: Vec<usize> = Vec::with_capacity(spans.len());
+    for span in spans {
+        // Parents come before their children.
+        depths.push(span.parent.map_or(0, |parent| depths[parent as usize] + 1));
+    }
+    depths
 }
 
 fn is_ancestor(above: usize, mut below: usize, spans: &[Span]) -> bool {

@@ -1,7 +1,7 @@
 //! Traces as OTLP/JSON: one `ExportTraceServiceRequest`, as the file exporter of an OpenTelemetry
 //! collector writes it and Jaeger and Grafana Tempo read it.
 //!
-//! By the specification ("OpenTelemetry Protocol", 1.7: JSON Protobuf encoding), identities are
+//! By the specification (opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding"), identities are
 //! hexadecimal, enumerations are numbers, and whole numbers of 64 bits are strings. Time 0 of the
 //! simulation is time 0 of Unix: what happens after 5 s happened on 1 January 1970.
 
@@ -105,7 +105,7 @@ fn kind(kind: Kind) -> u8 {
 /// `STATUS_CODE_ERROR`. A span without an error has no status: that it is well is for people to say.
 const ERROR: u8 = 2;
 
-/// In the words of the semantic conventions (1.37) where they have any.
+/// In the words of the semantic conventions where they have any.
 fn attributes(span: &Span, link: Option<&Span>) -> Attributes {
     let mut attributes = Attributes::default();
     attributes.text("stormglass.kind", span.kind.name());

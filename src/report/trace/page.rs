@@ -92,7 +92,8 @@ fn waterfall(trace: &Trace, style: &Style, out: &mut String) {
         out.push_str(line.trim_end());
         out.push('\n');
         if let Some((_, number)) = hidden.iter().find(|(behind, _)| *behind == index) {
-            let depth = "  ".repeat(row.depth + 1);
+            // The first of them is the row behind this one.
+            let depth = "  ".repeat(rows[index + 1].depth);
             let text = style.letters(&format!("{depth}… {} more, shorter", count(*number as u64)));
             out.push_str(&" ".repeat(INDENT));
             out.push_str(&style.paint(Ink::Faint, &text));

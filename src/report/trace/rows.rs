@@ -115,7 +115,12 @@ fn join(row: &mut Row, span: &Span) {
     }
     row.until = row.until.max(span.end_ns);
     if let Some(by) = &span.refused_by {
-        row.end = Some(format!("refused by {by}"));
+        let short = match &**by {
+            "a full queue" => "queue full",
+            "admission" => "not let in",
+            _ => "dropped",
+        };
+        row.end = Some(short.to_owned());
     }
 }
 
