@@ -71,3 +71,6 @@ fn command(text: &str) -> Markup {
 fn explanation(_record: &RunRecord) -> Option<Markup> {
     None
 }
+
+#[cfg(test)]
+mod tests;

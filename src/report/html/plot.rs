@@ -211,6 +211,15 @@ impl Axis {
         }
     }
 
+    /// A tick's value; a clock's axis that counts in minutes counts so from the first.
+    fn label(&self, value: f64) -> String {
+        let minutes = self.show == Show::Seconds && self.high - self.low > 120.0;
+        match minutes && value > 0.0 && value % 60.0 == 0.0 && value < 7200.0 {
+            true => format!("{} min", value / 60.0),
+            false => self.show.text(value),
+        }
+    }
+
     fn ticks(&self, many: f64) -> Vec<f64> {
         if self.log {
             let ticks = if self.high / self.low > 3e3 {
@@ -306,12 +315,12 @@ impl Plots {
                             span data-y=(rule.y) style=(format!("bottom:{:.2}%", plot.y.share(rule.y) * 100.0)) { (rule.label) }
                         } }
                         div.y { @for level in &levels {
-                            span style=(format!("bottom:{:.2}%", plot.y.share(*level) * 100.0)) { (plot.y.show.text(*level)) }
+                            span style=(format!("bottom:{:.2}%", plot.y.share(*level) * 100.0)) { (plot.y.label(*level)) }
                         } }
                     }
                     @if !plot.lane {
                         div.x { @for place in &places {
-                            span style=(format!("left:{:.2}%", plot.x.share(*place) * 100.0)) { (plot.x.show.text(*place)) }
+                            span.end[plot.x.share(*place) > 0.97] style=(format!("left:{:.2}%", plot.x.share(*place) * 100.0)) { (plot.x.label(*place)) }
                         } }
                     }
                 }

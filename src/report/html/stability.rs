@@ -44,7 +44,7 @@ fn facts(record: &Stability) -> Markup {
     html! { div.facts {
         span { "model " b { (record.model) } }
         span { "trigger " b { (record.trigger.join(" and ")) } " at " b { (seconds(record.begins_s)) } }
-        span { b { (count(record.replications.into())) } " replications of " b { (seconds(record.simulated_s)) } " for each place" }
+        span { b { (count(record.replications.into())) } @if record.replications == 1 { " replication of " } @else { " replications of " } b { (seconds(record.simulated_s)) } " for each place" }
         span { "seed " b { (record.seed) } }
         span { "own load " b { (load(record.own_load)) } }
     } }
@@ -61,7 +61,10 @@ fn verdict(record: &Stability, setting: &SettingRecord) -> Markup {
         div.verdict.(class) {
             @if let Some(name) = named(record, setting) { strong { (name) } }
             @else if let Some((_, last)) = said.last() { strong { (last) } }
-            ul { @for (_, text) in &said { li { (text) } } }
+            ul { @for (at, (_, text)) in said.iter().enumerate() {
+                // The last one is the headline where there is no other.
+                @if at < 2 || record.vary.is_some() { li { (text) } }
+            } }
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn report(sweep: &SweepFolder, about: &About) -> String {
     let (outline, record) = (&sweep.outline, &sweep.record);
     let mut plots = Plots::default();
     let chosen = chosen(record);
-    let head = html! { (facts(outline, record)) (super::command(&outline.command())) (notes(outline, record)) };
+    let head = html! { (facts(outline, record)) (super::command(&outline.command())) (ranges(outline, record, &chosen)) (notes(outline, record)) };
     let mut sections = vec![Section::new("varied", "What was varied", varied(outline))];
     let pictures = pictures::of(outline, record, &chosen, &mut plots);
     sections.push(Section::new("figures", "How figures follow", pictures));
@@ -71,6 +71,42 @@ fn facts(outline: &Outline, record: &SweepRecord) -> Markup {
         span { b { (count(events)) } " events" }
         span { "stormglass " b { (outline.program.version) } }
     } }
+}
+
+/// Between which cells each figure lies, in words.
+fn ranges(outline: &Outline, record: &SweepRecord, chosen: &[usize]) -> Markup {
+    let settings = |cell: usize| -> String {
+        let labels = outline.cells[cell].labels.iter();
+        let pairs = outline.axes.iter().zip(labels);
+        let pairs = pairs.map(|(axis, label)| {
+            let short = axis.path.rsplit('.').next().unwrap_or(&axis.path);
+            format!("{short} {label}")
+        });
+        pairs.collect::<Vec<_>>().join(", ")
+    };
+    html! {
+        div.verdict {
+            strong { "What varied with it" }
+            ul { @for at in chosen {
+                @let means = (0..outline.cells.len()).filter_map(|cell| Some((estimate(record, cell, *at)?.mean?, cell)));
+                @let means: Vec<(f64, usize)> = means.collect();
+                @let least = means.iter().min_by(|a, b| a.0.total_cmp(&b.0));
+                @let most = means.iter().max_by(|a, b| a.0.total_cmp(&b.0));
+                @let show = Show::from(record.figures[*at].unit);
+                li {
+                    b { (record.figures[*at].name) } " "
+                    @match (least, most) {
+                        (Some(least), Some(most)) if least.0 < most.0 => {
+                            "from " b { (show.text(least.0)) } span.soft { " (" (settings(least.1)) ")" }
+                            " to " b { (show.text(most.0)) } span.soft { " (" (settings(most.1)) ")" }
+                        },
+                        (Some(least), _) => { b { (show.text(least.0)) } " in every cell" },
+                        _ => "was not measured",
+                    }
+                }
+            } }
+        }
+    }
 }
 
 fn notes(outline: &Outline, record: &SweepRecord) -> Markup {

@@ -224,7 +224,9 @@ function draw(plot) {
   const place = (axis, box, side, many) => {
     if (!box) return [];
     const list = ticks(axis, many), s = scale(axis);
-    box.replaceChildren(...list.map(v => { const t = make("span", show(axis.u, v)); t.style[side] = s(v) * 100 + "%"; return t; }));
+    const label = v => axis.u === "s" && axis.hi - axis.lo > 120 && v > 0 && v % 60 === 0 && v < 7200 ? v / 60 + " min" : show(axis.u, v);
+    box.replaceChildren(...list.map(v => { const t = make("span", label(v)); t.style[side] = s(v) * 100 + "%";
+      if (side === "left" && s(v) > .97) t.className = "end"; return t; }));
     return list.map(s);
   };
   place(plot.x, plot.figure.querySelector(".x"), "left", 8);

@@ -5,12 +5,14 @@ use crate::html::plot::{Axis, Band, Curve, Kind, Plot, Plots};
 use crate::html::show::Show;
 use crate::share::availability;
 use maud::{Markup, html};
-use study::record::{EdgeSeries, RunRecord, Series, ServiceSeries};
+use study::record::{EdgeSeries, RunRecord, Series, ServiceSeries, WorkloadSeries};
 
 /// Charts that share the axis of time are read and zoomed together.
 const TIME: &str = "time";
 /// So many services' strips are.
 const MOST_LANES: usize = 12;
+/// So many calls in a window are too few for a share of them.
+const FEW_CALLS: f64 = 5.0;
 /// Colours, in order.
 const INKS: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
 
@@ -105,7 +107,7 @@ pub(super) fn anatomy(record: &RunRecord, order: &[&str], plots: &mut Plots) -> 
     html! {
         p.about { "Every strip has the same axis of time: read a moment from top to bottom. Shaded: faults, changes and the warm-up. Drag over a chart to zoom, double-click to zoom out, click a name to hide a curve." }
         (plots.draw(&lost(record)))
-        @if let Some(plot) = attempts(series) { (plots.draw(&plot)) }
+        @if let Some(plot) = attempts(record) { (plots.draw(&plot)) }
         h3 { "Services, from those whom users call to those behind" }
         @for plot in &shown { (plots.draw(plot)) }
         @if !folded.is_empty() {
@@ -117,26 +119,43 @@ pub(super) fn anatomy(record: &RunRecord, order: &[&str], plots: &mut Plots) -> 
     }
 }
 
-/// The share of each workload's requests that failed.
+/// The share of each workload's requests that failed, of those that lost any, the worst first.
 fn lost(record: &RunRecord) -> Plot {
     let series = &record.series;
-    let curves: Vec<Curve> = series
-        .workloads
-        .iter()
-        .enumerate()
-        .map(|(at, (name, workload))| {
+    let failed = |workload: &WorkloadSeries| -> f64 {
+        let rates = workload.failed.values().flatten();
+        rates.copied().sum()
+    };
+    let all = series.workloads.iter();
+    let mut all: Vec<(f64, &String, &WorkloadSeries)> = all
+        .map(|(name, workload)| (failed(workload), name, workload))
+        .collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let whole = all.len();
+    if all.iter().any(|(failed, ..)| *failed > 0.0) {
+        all.retain(|(failed, ..)| *failed > 0.0);
+    }
+    let well = match whole - all.len() {
+        0 => String::new(),
+        1 => "; one workload lost none".to_owned(),
+        n => format!("; {n} workloads lost none"),
+    };
+    let mut curves: Vec<Curve> = (all.iter().enumerate())
+        .map(|(at, (_, name, workload))| {
             let lost = availability(workload).into_iter().map(|share| 1.0 - share);
             let ink = INKS.get(at).copied().unwrap_or("sx");
             Curve::new(name.as_str(), ink, Kind::Line, lost.collect())
         })
         .collect();
+    // The worst lies on top.
+    curves.reverse();
     let y = Axis::from_zero(Show::Share, values(&curves));
     let y = Axis {
-        high: y.high.clamp(0.001, 1.0),
+        high: y.high.clamp(0.001, 1.04),
         ..y
     };
     Plot {
-        about: "of those that ended in a window".into(),
+        about: format!("of those that ended in a window{well}"),
         ..plot(series, "Requests that failed", y, curves)
     }
 }
@@ -241,39 +260,36 @@ fn failed_calls(series: &Series, name: &str) -> Option<Vec<f64>> {
         .filter(|(edge, _)| target(edge) == Some(name));
     let edges: Vec<&EdgeSeries> = edges.map(|(_, edge)| edge).collect();
     let windows = edges.first()?.calls.len();
+    // Nothing is known of a window in which no call ended.
     let share = |at: usize| {
         let good: f64 = edges.iter().filter_map(|edge| edge.succeeded.get(at)).sum();
         let failed = edges.iter().flat_map(|edge| edge.failed.values());
         let failed: f64 = failed.filter_map(|rates| rates.get(at)).sum();
-        if good + failed > 0.0 {
-            failed / (good + failed)
-        } else {
-            0.0
-        }
+        failed / (good + failed)
     };
     Some((0..windows).map(share).collect())
 }
 
-/// Attempts for each call, of the edges that repeat most; none where nothing is repeated.
-fn attempts(series: &Series) -> Option<Plot> {
+/// Attempts for each call, of the edges that send most attempts more than they have calls; none where
+/// nothing is repeated.
+fn attempts(record: &RunRecord) -> Option<Plot> {
+    let series = &record.series;
+    // Fewer calls than this in a window say nothing of how often a call is tried.
+    let least = FEW_CALLS / (series.window_s * f64::from(record.replications.max(1)));
     let mut repeated: Vec<(f64, &String, Vec<f64>)> = series
         .edges
         .iter()
         .map(|(name, edge)| {
             let pairs = edge.attempts.iter().zip(&edge.calls);
-            let each = pairs.map(|(attempts, calls)| {
-                if *calls > 0.0 {
-                    attempts / calls
-                } else {
-                    f64::NAN
-                }
+            let each = pairs.map(|(attempts, calls)| match *calls >= least {
+                true => attempts / calls,
+                false => f64::NAN,
             });
-            let (attempts, calls): (f64, f64) =
-                (edge.attempts.iter().sum(), edge.calls.iter().sum());
-            let more = if calls > 0.0 { attempts / calls } else { 0.0 };
-            (more, name, each.collect())
+            let attempts: f64 = edge.attempts.iter().sum();
+            let calls: f64 = edge.calls.iter().sum();
+            (attempts - calls * 1.001, name, each.collect())
         })
-        .filter(|(more, ..)| *more > 1.001)
+        .filter(|(more, ..)| *more > 0.0)
         .collect();
     repeated.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let curves: Vec<Curve> = (repeated.into_iter().zip(INKS))

@@ -268,7 +268,7 @@ fn grid(
                         cells.find(|cell| outline.cells[*cell].labels[down] == row && outline.cells[*cell].labels[across] == column)
                     };
                     (Heat {
-                        title: if name.is_empty() { record.figures[figure].name.clone() } else { name.clone() },
+                        title: if name.is_empty() { "mean of each cell".to_owned() } else { name.clone() },
                         down: &outline.axes[down].path,
                         across: &outline.axes[across].path,
                         rows: &rows,
