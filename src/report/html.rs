@@ -22,7 +22,6 @@ mod topology;
 use maud::{Markup, html as markup};
 use shell::Section;
 use study::folder::Found;
-use study::record::RunRecord;
 
 /// What a report says beyond what is in the records.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -65,11 +64,6 @@ impl About {
 /// A command that makes the figures again.
 fn command(text: &str) -> Markup {
     markup! { div.facts { span { code { (text) } " " (source::copied(text)) } } }
-}
-
-/// Why requests failed, in a chain of causes.
-fn explanation(_record: &RunRecord) -> Option<Markup> {
-    None
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 mod deployments;
 mod discovery;
-mod explain;
+pub(crate) mod explain;
 mod groups;
 mod orders;
 mod overtime;

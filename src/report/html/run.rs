@@ -5,6 +5,7 @@ mod overtime;
 mod tables;
 mod users;
 mod verdict;
+mod why;
 
 use super::About;
 use super::plot::Plots;
@@ -22,7 +23,7 @@ pub(super) fn report(run: &RunFolder, about: &About) -> String {
     let mut sections = Vec::new();
     let (places, links) = graph::of(record);
     let head = html! { (facts(run)) (verdict::draw(record)) };
-    if let Some(body) = super::explanation(record) {
+    if let Some(body) = why::draw(record) {
         sections.push(Section::new("why", "Why did it fail?", body));
     }
     if !places.is_empty() {

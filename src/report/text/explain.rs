@@ -113,7 +113,7 @@ fn burst(burst: &Burst, style: &Style, out: &mut String) {
     chains(burst, style, out);
 }
 
-fn origin(root: &Root, all: u64) -> String {
+pub(crate) fn origin(root: &Root, all: u64) -> String {
     let mut text = root.label.clone();
     if let (Some(from), Some(to)) = (root.from_s, root.to_s) {
         text.push_str(&format!(", {}", span(from, to)));
@@ -135,7 +135,7 @@ fn origin(root: &Root, all: u64) -> String {
     text
 }
 
-fn worst(peak: &Peak) -> String {
+pub(crate) fn worst(peak: &Peak) -> String {
     let mut text = format!("{}: {} failed", clock(peak.at_s), percent(peak.failed));
     if let Some(retries) = peak.retries {
         text.push_str(&format!(
@@ -149,7 +149,7 @@ fn worst(peak: &Peak) -> String {
     text
 }
 
-fn ended(end: &End) -> String {
+pub(crate) fn ended(end: &End) -> String {
     match (end.recovered, end.after_root_s) {
         (true, Some(after)) if after > 0.0 => {
             format!("well again {} after the root was over", seconds(after))
@@ -295,12 +295,12 @@ fn ratio(part: u64, of: u64) -> f64 {
     }
 }
 
-fn span(from: f64, to: f64) -> String {
+pub(crate) fn span(from: f64, to: f64) -> String {
     format!("{} – {}", clock(from), clock(to))
 }
 
 /// A moment of the run: `2:05`, `1:02:05`, `0:01.25`.
-fn clock(s: f64) -> String {
+pub(crate) fn clock(s: f64) -> String {
     let millis = (s * 1e3).round() as u64;
     let (whole, rest) = (millis / 1000, millis % 1000);
     let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
