@@ -239,6 +239,7 @@ pub(crate) fn checkout() -> RunRecord {
         queues: BTreeMap::new(),
         violations: Vec::new(),
         topology: shop(),
+        causes: Causes::default(),
         series: Series {
             window_s: 1.0,
             warmup_s: 30.0,

@@ -8,6 +8,9 @@ use plotters::style::RGBColor;
 /// A log scale where the largest is this many times the least.
 const WIDE: f64 = 30.0;
 
+/// More columns than this stand closer.
+const TIGHT: usize = 12;
+
 /// A table of values over two axes.
 pub(crate) struct Heat<'a> {
     pub(crate) title: String,
@@ -28,10 +31,10 @@ impl Heat<'_> {
         html! {
             figure {
                 figcaption { (self.title) }
-                div.scroll { table.heat {
+                div.scroll { table.heat.tight[self.columns.len() > TIGHT] {
                     thead {
                         @if !self.across.is_empty() {
-                            tr { th {} th colspan=(self.columns.len()) { (self.across) } }
+                            tr { th {} th.across colspan=(self.columns.len()) { (self.across) } }
                         }
                         tr { th scope="col" { (self.down) } @for column in self.columns { th scope="col" { (column) } } }
                     }

@@ -25,7 +25,7 @@ const NAMES: [&str; 4] = [
 ];
 
 /// One browser with one page.
-pub struct Browser {
+pub(crate) struct Browser {
     child: Child,
     to: File,
     from: Receiver<Value>,
@@ -37,7 +37,7 @@ pub struct Browser {
 }
 
 /// Where Chromium is; `None` where it is not installed.
-pub fn chromium() -> Option<PathBuf> {
+pub(crate) fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let all = NAMES
@@ -47,7 +47,7 @@ pub fn chromium() -> Option<PathBuf> {
 }
 
 impl Browser {
-    pub fn start(program: &Path) -> Self {
+    pub(crate) fn start(program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [to, from] = ["to", "from"].map(|name| folder.path().join(name));
         let made = Command::new("mkfifo").arg(&to).arg(&from).status().unwrap();
@@ -104,7 +104,7 @@ impl Browser {
     }
 
     /// Opens a file for a reader who likes it light or dark, in a window of a width.
-    pub fn open(&mut self, file: &Path, scheme: &str, width: u32) {
+    pub(crate) fn open(&mut self, file: &Path, scheme: &str, width: u32) {
         let window =
             json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", window);
@@ -120,7 +120,7 @@ impl Browser {
     }
 
     /// The value of an expression on the page.
-    pub fn value(&mut self, expression: &str) -> Value {
+    pub(crate) fn value(&mut self, expression: &str) -> Value {
         let asked = json!({"expression": expression, "returnByValue": true});
         let answer = self.call("Runtime.evaluate", asked);
         assert!(
@@ -130,7 +130,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    pub fn text(&mut self, expression: &str) -> String {
+    pub(crate) fn text(&mut self, expression: &str) -> String {
         let value = self.value(expression);
         value
             .as_str()
@@ -150,13 +150,13 @@ impl Browser {
     }
 
     /// Moves the mouse over an element, as much to the right of its middle as `aside` says.
-    pub fn hover(&mut self, selector: &str, aside: f64) {
+    pub(crate) fn hover(&mut self, selector: &str, aside: f64) {
         let (x, y) = self.middle(selector);
         self.mouse("mouseMoved", x + aside, y);
     }
 
     /// Presses and releases the left button on an element.
-    pub fn click(&mut self, selector: &str) {
+    pub(crate) fn click(&mut self, selector: &str) {
         let (x, y) = self.middle(selector);
         for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
             self.mouse(kind, x, y);
@@ -164,7 +164,7 @@ impl Browser {
     }
 
     /// Drags over an element, from one distance from its middle to another.
-    pub fn drag(&mut self, selector: &str, from: f64, to: f64) {
+    pub(crate) fn drag(&mut self, selector: &str, from: f64, to: f64) {
         let (x, y) = self.middle(selector);
         self.mouse("mouseMoved", x + from, y);
         self.mouse("mousePressed", x + from, y);
@@ -179,7 +179,7 @@ impl Browser {
     }
 
     /// Presses a key where the focus is.
-    pub fn key(&mut self, key: &str, text: &str) {
+    pub(crate) fn key(&mut self, key: &str, text: &str) {
         let code = if key == "Enter" { 13 } else { 0 };
         for kind in ["keyDown", "keyUp"] {
             let mut event =
@@ -192,7 +192,7 @@ impl Browser {
     }
 
     /// What the page complained of, and whatever it asked a network for, since it was opened.
-    pub fn complaints(&mut self) -> Vec<String> {
+    pub(crate) fn complaints(&mut self) -> Vec<String> {
         // What is under way has been heard when a later question is answered.
         self.value("1");
         let bad = self.events.iter().filter(|event| {

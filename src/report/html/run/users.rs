@@ -2,7 +2,7 @@
 //! time and as a distribution.
 
 use super::overtime::{plot, values};
-use crate::html::plot::{Axis, Curve, Kind, Plot, Plots, Rule};
+use crate::html::plot::{Axis, Curve, Kind, Plot, Plots, Ribbon, Rule};
 use crate::html::show::Show;
 use crate::share::{availability, floor};
 use maud::{Markup, html};
@@ -161,9 +161,20 @@ fn under_way(series: &Series, name: &str) -> Option<Plot> {
 }
 
 fn latency(series: &Series, workload: &WorkloadSeries, objectives: &[&Objective]) -> Plot {
+    let line = |name: &str, ink, kind, y: &Vec<f64>| Curve::new(name, ink, kind, y.clone());
+    let mut p99 = line("p99", "s1", Kind::Line, &workload.p99_ms);
+    let halves = workload.p99_ms.iter().zip(&workload.p99_half_ms);
+    let ends = |way: f64| halves.clone().map(|(p99, half)| p99 + way * half).collect();
+    let (low, high): (Vec<f64>, Vec<f64>) = (ends(-1.0), ends(1.0));
+    if high.iter().any(|end| end.is_finite()) {
+        p99.ribbon = Some(Ribbon { low, high });
+    }
     let curves = vec![
-        Curve::new("p50", "s0", Kind::Line, workload.p50_ms.clone()),
-        Curve::new("p99", "s1", Kind::Line, workload.p99_ms.clone()),
+        line("p50", "s0", Kind::Line, &workload.p50_ms),
+        line("p90", "s4", Kind::Line, &workload.p90_ms),
+        line("p95", "s2", Kind::Line, &workload.p95_ms),
+        p99,
+        line("p99.9", "s3", Kind::Dash, &workload.p99_9_ms),
     ];
     let targets = objectives
         .iter()
@@ -181,7 +192,7 @@ fn latency(series: &Series, workload: &WorkloadSeries, objectives: &[&Objective]
     let all = values(&curves).chain(rules.iter().map(|rule| rule.y));
     let y = Axis::of_latencies(all.collect::<Vec<_>>().into_iter());
     Plot {
-        about: "of successes, per window".into(),
+        about: "of successes, per window; the ribbon is p99's 95 % interval".into(),
         rules,
         ..plot(series, "Latency", y, curves)
     }

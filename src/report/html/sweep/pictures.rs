@@ -13,6 +13,10 @@ use study::sweep::{Kind, Outline, SweepRecord};
 const INKS: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
 /// More panels of one figure than this are left to the table.
 const MOST_PANELS: usize = 12;
+/// More curves than this have no ribbons.
+const MOST_RIBBONS: usize = 4;
+/// Heat maps with more columns than this take the whole width.
+const MOST_BESIDE: usize = 8;
 /// Heat maps have at most so many rows and columns.
 const MOST_VALUES: usize = 24;
 
@@ -169,6 +173,8 @@ fn curves(
             groups.collect()
         }
     };
+    // More ribbons than a few hide each other.
+    let few = groups.len() <= MOST_RIBBONS;
     let figures = &record.figures[figure];
     let show = Show::from(figures.unit);
     let mut drawn = Vec::new();
@@ -187,7 +193,7 @@ fn curves(
         let ink = INKS.get(at).copied().unwrap_or("sx");
         let mut curve = Curve::new(name, ink, look, column(|e| e.mean));
         curve.x = Some(cells.iter().map(|cell| place(*cell)).collect());
-        if look == Look::Line && found.iter().any(|e| e.low.is_some()) {
+        if few && look == Look::Line && found.iter().any(|e| e.low.is_some()) {
             curve.ribbon = Some(Ribbon {
                 low: column(|e| e.low.or(e.mean)),
                 high: column(|e| e.high.or(e.mean)),
@@ -261,7 +267,7 @@ fn grid(
     let more = panels.len().saturating_sub(MOST_PANELS);
     html! {
         @for (name, cells) in panels.iter().take(MOST_PANELS) {
-            div.pair {
+            div.pair[columns.len() <= MOST_BESIDE] {
                 @if fits {
                     @let at = |row: &str, column: &str| {
                         let mut cells = cells.iter().copied();
