@@ -21,7 +21,7 @@ pub(crate) fn style() -> Style {
     let is_terminal = out.is_terminal();
     Style {
         color: anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never,
-        width: if is_terminal { width() } else { USUAL_WIDTH },
+        width: width(is_terminal),
         unicode: !is_terminal || speaks_unicode(),
     }
 }
@@ -30,12 +30,7 @@ pub(crate) fn style() -> Style {
 pub(crate) fn error_style() -> (usize, bool) {
     let err = io::stderr();
     let color = anstream::AutoStream::choice(&err) != anstream::ColorChoice::Never;
-    let width = if err.is_terminal() {
-        width()
-    } else {
-        USUAL_WIDTH
-    };
-    (width, color)
+    (width(err.is_terminal()), color)
 }
 
 /// Writes to standard output.
@@ -53,9 +48,17 @@ pub(crate) fn complain(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-fn width() -> usize {
-    terminal_size::terminal_size()
-        .map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0).min(WIDEST))
+/// The terminal's own width. Where there is none, or none that tells (a pipe, a build), `COLUMNS` has a word.
+fn width(is_terminal: bool) -> usize {
+    let told = || {
+        let columns = std::env::var("COLUMNS").ok()?.parse().ok()?;
+        (columns > 0).then_some(columns)
+    };
+    let own = is_terminal.then(terminal_size::terminal_size).flatten();
+    own.map(|(width, _)| usize::from(width.0))
+        .filter(|width| *width > 0)
+        .or_else(told)
+        .map_or(USUAL_WIDTH, |width: usize| width.min(WIDEST))
 }
 
 /// Whether the locale is one whose letters are Unicode. One that says nothing is taken to be: a

@@ -1,8 +1,9 @@
 //! Results as tidy tables: one figure per row, or one window and subject per row. Numbers keep
 //! every digit; what was not measured is an empty cell.
 //!
-//! `summary.csv`: `scope,name,metric,mean,low,high,unit`, with scope `workload`, `service`,
-//! `call` or `discovery`. Counts are sums over replications and have no interval.
+//! `summary.csv`: `scope,name,metric,mean,low,high,unit,method`, with scope `workload`, `service`,
+//! `call` or `discovery`. Counts are sums over replications and have no interval; `method` says how an
+//! interval was had: over `replications`, or within one by `batch_means`.
 //!
 //! `transactions.csv`: the same columns, with scope `transaction`; only where the model has any.
 //!
@@ -20,7 +21,7 @@ mod groups;
 pub use deployments::deployments;
 pub use groups::groups;
 
-use crate::Error;
+use crate::{Error, interval};
 use std::collections::{BTreeMap, BTreeSet};
 use study::record::{Estimate, LatencyRecord, OrdersRecord, RunRecord, Series, Word};
 
@@ -33,7 +34,7 @@ const KINDS: [&str; 5] = ["timeout", "rejected", "unavailable", "error", "aborte
 /// # Errors
 /// When the table cannot be formed, which is a defect of this crate.
 pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
-    let mut table = Summary::new()?;
+    let mut table = Summary::new(record)?;
     if let Some(orders) = &record.orders {
         self::orders(&mut table, orders)?;
     }
@@ -114,7 +115,7 @@ pub fn summary(record: &RunRecord) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// When the table cannot be formed, which is a defect of this crate.
 pub fn transactions(record: &RunRecord) -> Result<Vec<u8>, Error> {
-    let mut table = Summary::new()?;
+    let mut table = Summary::new(record)?;
     for (name, t) in &record.transactions {
         let mut subject = table.subject("transaction", name);
         subject.count("started", t.started)?;
@@ -145,7 +146,7 @@ pub fn transactions(record: &RunRecord) -> Result<Vec<u8>, Error> {
 }
 
 /// The states of orders, in `summary.csv`.
-fn orders(summary: &mut Summary, orders: &OrdersRecord) -> Result<(), Error> {
+fn orders(summary: &mut Summary<'_>, orders: &OrdersRecord) -> Result<(), Error> {
     let mut subject = summary.subject("orders", &orders.workload);
     for (metric, n) in [
         ("placed", orders.placed),
@@ -169,7 +170,7 @@ fn orders(summary: &mut Summary, orders: &OrdersRecord) -> Result<(), Error> {
 /// # Errors
 /// When the table cannot be formed, which is a defect of this crate.
 pub fn queues(record: &RunRecord) -> Result<Vec<u8>, Error> {
-    let mut table = Summary::new()?;
+    let mut table = Summary::new(record)?;
     for (name, q) in &record.queues {
         let mut subject = table.subject("queue", name);
         for (metric, n) in [
@@ -293,20 +294,24 @@ pub fn timeseries(record: &RunRecord) -> Result<Vec<u8>, Error> {
     finish(writer)
 }
 
-struct Summary {
+struct Summary<'r> {
     writer: csv::Writer<Vec<u8>>,
+    record: &'r RunRecord,
 }
 
-impl Summary {
-    fn new() -> Result<Self, Error> {
+impl<'r> Summary<'r> {
+    fn new(record: &'r RunRecord) -> Result<Self, Error> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(["scope", "name", "metric", "mean", "low", "high", "unit"])?;
-        Ok(Self { writer })
+        writer.write_record([
+            "scope", "name", "metric", "mean", "low", "high", "unit", "method",
+        ])?;
+        Ok(Self { writer, record })
     }
 
     fn subject<'a>(&'a mut self, scope: &'static str, name: &'a str) -> Subject<'a> {
         Subject {
             writer: &mut self.writer,
+            record: self.record,
             scope,
             name,
         }
@@ -315,6 +320,7 @@ impl Summary {
 
 struct Subject<'a> {
     writer: &'a mut csv::Writer<Vec<u8>>,
+    record: &'a RunRecord,
     scope: &'static str,
     name: &'a str,
 }
@@ -322,9 +328,22 @@ struct Subject<'a> {
 impl Subject<'_> {
     fn row(&mut self, metric: &str, values: [String; 3], unit: &str) -> Result<(), Error> {
         let [mean, low, high] = values;
-        self.writer
-            .write_record([self.scope, self.name, metric, &mean, &low, &high, unit])?;
+        let method = match low.is_empty() && high.is_empty() {
+            true => "",
+            false => interval::method(self.record),
+        };
+        self.writer.write_record([
+            self.scope, self.name, metric, &mean, &low, &high, unit, method,
+        ])?;
         Ok(())
+    }
+
+    /// As experiments name it: `shoppers.latency.p99`, `services.order.utilization`.
+    fn name_of(&self, metric: &str) -> String {
+        match self.scope {
+            "workload" => format!("{}.{metric}", self.name),
+            scope => format!("{scope}s.{}.{metric}", self.name),
+        }
     }
 
     fn count(&mut self, metric: &str, n: u64) -> Result<(), Error> {
@@ -345,6 +364,7 @@ impl Subject<'_> {
 
     fn figure(&mut self, metric: &str, estimate: &Estimate, unit: &str) -> Result<(), Error> {
         let cell = |value: Option<f64>| value.map_or(String::new(), number);
+        let estimate = interval::sure(self.record, &self.name_of(metric), estimate);
         self.row(
             metric,
             [cell(estimate.mean), cell(estimate.low), cell(estimate.high)],
@@ -400,6 +420,7 @@ fn finish(writer: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, Error> {
 mod tests {
     use super::*;
     use crate::fixture::{checkout, empty};
+    use study::record::{WithinEstimate, WithinRunRecord};
 
     fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
         csv::ReaderBuilder::new()
@@ -420,7 +441,10 @@ mod tests {
             high: None,
         };
         let rows = rows(&summary(&record).unwrap());
-        assert_eq!(rows[0].join(","), "scope,name,metric,mean,low,high,unit");
+        assert_eq!(
+            rows[0].join(","),
+            "scope,name,metric,mean,low,high,unit,method"
+        );
         let find = |scope: &str, name: &str, metric: &str| {
             let mut found = rows.iter().filter(|r| r[..3] == [scope, name, metric]);
             let row = found.next().unwrap()[3..].join(",");
@@ -429,32 +453,76 @@ mod tests {
         };
         assert_eq!(
             find("workload", "shoppers", "latency.p99"),
-            "236.25,230.5,,ms"
+            "236.25,230.5,,ms,replications"
         );
-        assert_eq!(find("workload", "shoppers", "in_flight"), "3,,,count");
-        assert_eq!(find("service", "order", "refused"), "1204,,,count");
+        assert_eq!(find("workload", "shoppers", "in_flight"), "3,,,count,");
+        assert_eq!(find("service", "order", "refused"), "1204,,,count,");
         assert_eq!(
             find("call", "gateway->order.create", "failed.timeout"),
-            "7204,,,count"
+            "7204,,,count,"
         );
         assert_eq!(
             find("call", "gateway->order.create", "amplification"),
-            "1.12,,,ratio"
+            "1.12,,,ratio,"
         );
+    }
+
+    #[test]
+    fn one_replication_has_the_interval_within_it() {
+        let mut record = checkout();
+        record.replications = 1;
+        let figure = |low, high, reliable| WithinEstimate {
+            value: 40.0,
+            low,
+            high,
+            reliable,
+        };
+        record.within_run = Some(WithinRunRecord {
+            method: "batch_means".into(),
+            batches: 30,
+            batch_s: 2.0,
+            metrics: BTreeMap::from([
+                ("shoppers.latency.p50".to_owned(), figure(38.0, 42.0, true)),
+                ("shoppers.latency.p90".to_owned(), figure(38.0, 42.0, false)),
+                (
+                    "services.order.utilization".to_owned(),
+                    figure(0.5, 0.7, true),
+                ),
+            ]),
+        });
+        let alone = Estimate {
+            mean: Some(40.0),
+            low: None,
+            high: None,
+        };
+        let shoppers = record.workloads.get_mut("shoppers").unwrap();
+        (shoppers.latency_ms.p50, shoppers.latency_ms.p90) = (alone, alone);
+        record.services.get_mut("order").unwrap().utilization = alone;
+        let rows = rows(&summary(&record).unwrap());
+        let find = |name: &str, metric: &str| {
+            let row = rows.iter().find(|r| r[1..3] == [name, metric]);
+            row.unwrap()[3..].join(",")
+        };
+        assert_eq!(find("shoppers", "latency.p50"), "40,38,42,ms,batch_means");
+        assert_eq!(find("shoppers", "latency.p90"), "40,,,ms,");
+        assert_eq!(find("order", "utilization"), "40,0.5,0.7,ratio,batch_means");
     }
 
     #[test]
     fn transactions_have_a_table_of_their_own() {
         let rows = rows(&transactions(&checkout()).unwrap());
-        assert_eq!(rows[0].join(","), "scope,name,metric,mean,low,high,unit");
+        assert_eq!(
+            rows[0].join(","),
+            "scope,name,metric,mean,low,high,unit,method"
+        );
         let find = |metric: &str| {
             let wanted = ["transaction", "order.create", metric];
             let row = rows.iter().find(|row| row[..3] == wanted);
             row.unwrap()[3..].join(",")
         };
-        assert_eq!(find("aborted"), "150,,,count");
-        assert_eq!(find("in_doubt.max"), "9000,8000,10000,ms");
-        assert_eq!(find("compensations"), "12,,,count");
+        assert_eq!(find("aborted"), "150,,,count,");
+        assert_eq!(find("in_doubt.max"), "9000,8000,10000,ms,replications");
+        assert_eq!(find("compensations"), "12,,,count,");
     }
 
     #[test]

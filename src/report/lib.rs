@@ -12,6 +12,7 @@ pub mod csv_files;
 #[cfg(test)]
 mod fixture;
 mod html;
+mod interval;
 #[cfg(feature = "parquet")]
 mod parquet_table;
 mod share;

@@ -6,7 +6,7 @@
 pub struct Style {
     /// Whether escape sequences for colour are written.
     pub color: bool,
-    /// Columns; below 60 counts as 60.
+    /// Columns; below 40 counts as 40.
     pub width: usize,
     /// Whether letters beyond ASCII are written, apart from those in names.
     pub unicode: bool,
@@ -37,7 +37,7 @@ pub(crate) enum Ink {
 impl Style {
     /// The columns to fill.
     pub(crate) fn columns(&self) -> usize {
-        self.width.max(60)
+        self.width.max(40)
     }
 
     /// The text in its ink; unchanged without colour.

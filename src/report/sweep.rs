@@ -1,7 +1,7 @@
 //! A sweep as tables and as a page for the terminal.
 //!
 //! `sweep.csv`: `cell`, a column for each path that was varied, `metric,unit,replications,mean,low,
-//! high`; `low` and `high` are the 95 % interval. `replications.csv`: `cell`, the same paths,
+//! high,method`; `low` and `high` are the 95 % interval, had by `method`. `replications.csv`: `cell`, the same paths,
 //! `replication,metric,unit,value`. Numbers keep every digit; what was not measured is empty. The
 //! same tables as Parquet have numbers for settings, too.
 

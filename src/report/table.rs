@@ -1,5 +1,5 @@
-//! Tables that fit: columns side by side, the name shortened when there is no room. It knows
-//! nothing of what stands in the cells.
+//! Tables that fit: columns side by side, the name shortened when there is no room, and where even that is
+//! too wide, each row as a paragraph. It knows nothing of what stands in the cells.
 
 use crate::style::{Ink, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -54,8 +54,12 @@ impl Table {
         INDENT + widths[0].min(LEAST_NAME) + figures(&widths)
     }
 
-    /// The lines of the table, none wider than the style allows as long as its figures fit.
+    /// The lines of the table, none wider than the style allows.
     pub(crate) fn render(&self, style: &Style, out: &mut String) {
+        if self.least_width(style) > style.columns() {
+            self.paragraphs(style, out);
+            return;
+        }
         let mut widths = self.widths(style);
         let room = style.columns().saturating_sub(INDENT + figures(&widths));
         widths[0] = widths[0].min(room.max(LEAST_NAME));
@@ -68,13 +72,45 @@ impl Table {
                 .iter()
                 .map(|(text, ink)| (style.letters(text), *ink));
             line(style, &widths, cells, out);
-            if let Some(note) = &row.note {
-                for wrapped in wrap(&style.letters(note), style.columns() - INDENT - 2) {
-                    out.push_str(&" ".repeat(INDENT + 2));
-                    out.push_str(&style.paint(Ink::Faint, &wrapped));
-                    out.push('\n');
+            row.write_note(style, out);
+        }
+    }
+
+    /// For each row its name, and below it every figure behind its heading.
+    fn paragraphs(&self, style: &Style, out: &mut String) {
+        let room = style.columns() - INDENT - 2;
+        for row in &self.rows {
+            let Some(((name, ink), figures)) = row.cells.split_first() else {
+                continue;
+            };
+            let name = shorten(&style.letters(name), style.columns() - INDENT, style);
+            out.push_str(&format!(
+                "{}{}\n",
+                " ".repeat(INDENT),
+                style.paint(*ink, &name)
+            ));
+            let (mut text, mut used) = (String::new(), 0);
+            for (heading, (figure, ink)) in self.headings[1..].iter().zip(figures) {
+                // The figure has its room, and at least half of the line; the heading the rest.
+                let heading = style.letters(heading);
+                let most = room.saturating_sub(heading.width() + 1).max(room / 2);
+                let figure = shorten(&style.letters(figure), most, style);
+                let heading = shorten(&heading, room - 1 - figure.width(), style);
+                let width = heading.width() + 1 + figure.width();
+                if used > 0 && used + GAP + width > room {
+                    out.push_str(&format!("{}{text}\n", " ".repeat(INDENT + 2)));
+                    (text, used) = (String::new(), 0);
                 }
+                if used > 0 {
+                    text.push_str(&" ".repeat(GAP));
+                    used += GAP;
+                }
+                let heading = style.paint(Ink::Faint, &heading);
+                text.push_str(&format!("{heading} {}", style.paint(*ink, &figure)));
+                used += width;
             }
+            out.push_str(&format!("{}{text}\n", " ".repeat(INDENT + 2)));
+            row.write_note(style, out);
         }
     }
 
@@ -89,6 +125,17 @@ impl Table {
                     .unwrap_or(0)
             })
             .collect()
+    }
+}
+
+impl Row {
+    fn write_note(&self, style: &Style, out: &mut String) {
+        let note = self.note.as_deref().unwrap_or_default();
+        for wrapped in wrap(&style.letters(note), style.columns() - INDENT - 2) {
+            out.push_str(&" ".repeat(INDENT + 2));
+            out.push_str(&style.paint(Ink::Faint, &wrapped));
+            out.push('\n');
+        }
     }
 }
 
@@ -214,7 +261,47 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_row_without_room_becomes_a_paragraph() {
+        let mut table = Table::new(&["service", "utilisation", "queue mean", "refused"]);
+        let cells = ["gateway", "9.79 %", "2.35", "1,000"];
+        table.row(cells.map(|text| (text.to_owned(), Ink::Plain)).to_vec());
+        table.note("a word".into());
+        let style = Style {
+            width: 40,
+            ..Style::default()
+        };
+        let mut out = String::new();
+        table.render(&style, &mut out);
+        assert_eq!(
+            out,
+            "  gateway\n    utilisation 9.79 %  queue mean 2.35\n    refused 1,000\n    a word\n"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn no_line_of_a_table_is_wider_than_the_terminal(
+            cells in proptest::collection::vec("\\PC{0,60}", 1..9),
+            width in 0usize..130,
+            unicode: bool,
+        ) {
+            let style = Style { width, unicode, color: false };
+            let headings: Vec<&str> = ["name", "calls", "per call", "availability", "±", "max", "p99", "runs"]
+                .into_iter()
+                .take(cells.len())
+                .collect();
+            prop_assume!(headings.len() == cells.len());
+            let mut table = Table::new(&headings);
+            table.row(cells.iter().map(|text| (text.clone(), Ink::Plain)).collect());
+            table.note(cells[0].clone());
+            let mut out = String::new();
+            table.render(&style, &mut out);
+            for line in out.lines() {
+                prop_assert!(line.width() <= style.columns(), "{line:?}");
+            }
+        }
+
         #[test]
         fn nothing_is_wider_than_asked(name in "\\PC{0,120}", width in 2usize..60) {
             let style = Style::default();

@@ -13,6 +13,7 @@ mod stores;
 mod transactions;
 pub(crate) mod verdict;
 
+use crate::interval::sure;
 use crate::style::{Ink, Style};
 use crate::table::{Table, wrap};
 use crate::units::{
@@ -346,21 +347,6 @@ fn facts(record: &RunRecord, style: &Style, out: &mut String) {
     };
     for line in wrap(&style.letters(&text), style.columns() - 2) {
         out.push_str(&format!("  {}\n", style.paint(Ink::Faint, &line)));
-    }
-}
-
-/// The figure with the interval that there is: over replications, or, with one, within it, if that
-/// is to be relied upon.
-fn sure(record: &RunRecord, metric: &str, over_replications: &Estimate) -> Estimate {
-    let within = record.within_run.as_ref();
-    match within.and_then(|within| within.metrics.get(metric)) {
-        // Without any spread nothing was seen to vary, which is no proof that nothing does.
-        Some(figure) if figure.reliable && figure.low < figure.high => Estimate {
-            mean: over_replications.mean,
-            low: Some(figure.low),
-            high: Some(figure.high),
-        },
-        _ => *over_replications,
     }
 }
 

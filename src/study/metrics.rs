@@ -430,7 +430,7 @@ pub fn find_metric(metrics: &[Metric], word: &str) -> Option<usize> {
 
 /// Whether the metric of this name is a workload's; all others begin with what they are of.
 pub fn is_of_workload(name: &str) -> bool {
-    const OTHERS: [&str; 8] = [
+    const OTHERS: [&str; 9] = [
         "calls.",
         "deployments.",
         "discovery.",
@@ -438,6 +438,7 @@ pub fn is_of_workload(name: &str) -> bool {
         "orders.",
         "queues.",
         "services.",
+        "stores.",
         "transactions.",
     ];
     !OTHERS.iter().any(|of| name.starts_with(of))
@@ -453,6 +454,8 @@ pub(crate) fn plain_name(word: &str) -> String {
         "leaderless",
         "staleness",
         "down_detected",
+        "wait",
+        "time",
     ] {
         word = word.replace(&format!(".{time}_ms."), &format!(".{time}."));
     }

@@ -51,7 +51,9 @@ pub fn run(model: &Model, options: &Options, progress: &Progress) -> Result<RunR
         .unwrap_or(model.run.replications)
         .max(1);
     study.causes = true;
-    study.alone = replications == 1 && is_steady(model);
+    if replications == 1 {
+        study.be_alone();
+    }
     let duration = model.run.duration;
     progress.expect(duration.saturating_mul(replications.into()));
 
@@ -122,6 +124,11 @@ impl<'a> Study<'a> {
             edges: OnceLock::new(),
             transactions: OnceLock::new(),
         }
+    }
+
+    /// There will be one replication only: where nothing changes at a set time, an interval is made of it.
+    pub(crate) fn be_alone(&mut self) {
+        self.alone = is_steady(self.model);
     }
 
     /// `caller->service.endpoint`, by edge.

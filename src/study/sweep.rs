@@ -22,7 +22,7 @@ mod words;
 
 pub(crate) use words::shell_line;
 
-pub use cell::{CellResult, Figure};
+pub use cell::{CellResult, Figure, Method};
 pub use engine::{Swept, sweep};
 pub use forecast::{Forecast, forecast};
 pub use manifest::{manifest, manifest_schema};

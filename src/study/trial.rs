@@ -8,8 +8,9 @@ use crate::metrics::Metric;
 use crate::pilot::Warmup;
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::record::Violation;
+use crate::record::{Violation, WithinRunRecord};
 use crate::run::{Options, Study};
+use crate::within_run::within_run;
 use clock::{Duration, Instant};
 use cluster::{Reason, World};
 use model::Model;
@@ -37,6 +38,9 @@ pub struct Trial {
     pub cut: Option<String>,
     /// Broken invariants.
     pub violations: Vec<Violation>,
+    /// Intervals within it; only where it was to be the only one, and nothing in the model changes at a set
+    /// time.
+    pub within: Option<WithinRunRecord>,
 }
 
 impl<'a> Trials<'a> {
@@ -64,6 +68,12 @@ impl<'a> Trials<'a> {
             metrics,
             warnings: warmup.warnings,
         })
+    }
+
+    /// There will be one trial only: it looks for intervals within itself, too.
+    pub fn alone(mut self) -> Self {
+        self.study.be_alone();
+        self
     }
 
     /// The figures that every trial of a model has, without making it ready.
@@ -112,6 +122,7 @@ impl<'a> Trials<'a> {
             fingerprint: one.ended.fingerprint,
             cut,
             violations: one.violations,
+            within: within_run(&self.metrics, &one.figures),
         })
     }
 }

@@ -140,6 +140,7 @@ fn run(dir: &Path, line: &Line, at: &str) -> String {
         .env("STORMGLASS", assert_cmd::cargo::cargo_bin("stormglass"))
         .env("NO_COLOR", "1")
         .env_remove("CLICOLOR_FORCE")
+        .env_remove("COLUMNS")
         .current_dir(dir)
         .output()
         .unwrap();
@@ -344,6 +345,64 @@ fn the_reference_is_complete() {
         missing.is_empty(),
         "docs/model.md says nothing of {missing:?}"
     );
+}
+
+/// The list of metrics in docs/sweeps.md, by what they are of: each is one of some model, and no model has others.
+#[test]
+fn every_metric_is_listed() {
+    let text = read("docs/sweeps.md");
+    let list = text.split("## Metrics").nth(1).unwrap();
+    let list = list.split("\n## ").next().unwrap();
+    let listed: Vec<(&str, BTreeSet<&str>)> = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .map(|row| {
+            let (of, words) = row.split_once("` | ").unwrap();
+            let scope = of.split_once('.').unwrap().0;
+            (scope, words.split('`').skip(1).step_by(2).collect())
+        })
+        .collect();
+    assert!(listed.len() > 8, "{list}");
+    let dir = place();
+    let mut met = BTreeSet::new();
+    for args in [
+        "bad_config.yaml",
+        "discovery_lease_vs_gossip.yaml",
+        "failover_raft.yaml",
+        "order_rollback.yaml --set stores.stock.replicas=1 --set stores.stock.lag=100ms",
+        "saga.yaml",
+        "sock_shop.yaml --set 'services.edge-router.autoscale={max: 4, utilization: 70%}'",
+    ] {
+        let line = Line {
+            args: format!("run models/{args} --duration 2s --warmup 0s --format json"),
+            code: 0,
+            in_full: true,
+        };
+        let record = run(dir.path(), &line, "docs/sweeps.md");
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        for name in record["metrics"].as_object().unwrap().keys() {
+            let first = name.split('.').next().unwrap();
+            let of_workload = record["workloads"].get(first).is_some();
+            let scope = if of_workload { "WORKLOAD" } else { first };
+            let row = listed.iter().find(|(known, _)| *known == scope);
+            let (scope, words) = row.unwrap_or_else(|| panic!("{args}: {name}"));
+            // The longest: `latency.mean`, not `mean`.
+            let ends = words
+                .iter()
+                .filter(|word| name.ends_with(&format!(".{word}")));
+            let word = ends.max_by_key(|word| word.len());
+            met.insert((
+                *scope,
+                *word.unwrap_or_else(|| panic!("{args}: `{name}` is not listed")),
+            ));
+        }
+    }
+    for (scope, words) in &listed {
+        for word in words {
+            let known = met.contains(&(*scope, *word));
+            assert!(known, "no model has `{word}` of `{scope}`");
+        }
+    }
 }
 
 fn gather(schema: &serde_json::Value, words: &mut BTreeSet<String>) {

@@ -4,13 +4,15 @@
 use super::names::{short_paths, short_values};
 use crate::Style;
 use crate::style::Ink;
-use crate::table::Table;
+use crate::table::{Table, wrap};
 use crate::units::three_digits;
 use study::Unit;
-use study::sweep::{Outline, SweepRecord};
+use study::sweep::{CellResult, Outline, SweepRecord};
 
 /// Who has more should look at the cells one by one.
 const MOST_WARNINGS: usize = 5;
+/// Metrics of a cell where no table has room.
+const IN_A_PARAGRAPH: usize = 4;
 
 /// The page of a sweep.
 pub fn sweep_page(outline: &Outline, record: &SweepRecord, style: &Style) -> String {
@@ -26,20 +28,35 @@ pub fn sweep_page(outline: &Outline, record: &SweepRecord, style: &Style) -> Str
         let note = style.letters(&format!("… and {more} more {metrics} in sweep.csv"));
         page.push_str(&format!("  {}\n", style.paint(Ink::Faint, &note)));
     }
+    let within = |result: &CellResult| result.within.iter().flatten().flatten().next().is_some();
+    if record.results.iter().any(within) {
+        let note = "± within the one replication of a cell, by the means of batches";
+        lines(note, Ink::Faint, style, &mut page);
+    }
     let imprecise = record.imprecise();
     if imprecise > 0 {
         let note = format!(
             "! in {imprecise} of {count} cells the interval is wider than asked for after `max` replications"
         );
-        page.push_str(&format!("{}\n", style.paint(Ink::Bad, &note)));
+        lines(&note, Ink::Bad, style, &mut page);
     }
     let mut warnings: Vec<&String> = record.results.iter().flat_map(|r| &r.warnings).collect();
     warnings.sort_unstable();
     warnings.dedup();
     for warning in warnings.iter().take(MOST_WARNINGS) {
-        page.push_str(&style.letters(&format!("! {warning}\n")));
+        lines(&format!("! {warning}"), Ink::Plain, style, &mut page);
     }
     page
+}
+
+/// Wrapped lines, those after the first further in.
+fn lines(text: &str, ink: Ink, style: &Style, out: &mut String) {
+    let wrapped = wrap(&style.letters(text), style.columns() - 2);
+    for (at, line) in wrapped.iter().enumerate() {
+        out.push_str(if at == 0 { "" } else { "  " });
+        out.push_str(&style.paint(ink, line));
+        out.push('\n');
+    }
 }
 
 /// The table with as many metrics as have room, and how many those are; settings are shortened
@@ -53,7 +70,9 @@ fn widest(outline: &Outline, record: &SweepRecord, style: &Style) -> (usize, Tab
             }
         }
     }
-    (0, table(outline, record, 0, 6, style))
+    // Not even one: rows become paragraphs, which have room for a few.
+    let columns = record.figures.len().min(IN_A_PARAGRAPH);
+    (columns, table(outline, record, columns, 24, style))
 }
 
 fn table(

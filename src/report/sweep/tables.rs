@@ -2,7 +2,7 @@
 
 use crate::columns::{Cells, Column, Values, table_files};
 use crate::{Error, File};
-use study::sweep::{Kind, Outline, SweepRecord};
+use study::sweep::{Kind, Method, Outline, SweepRecord};
 
 /// The tables of a sweep whose cells are all there, as CSV and, where it was built in, as Parquet; and
 /// its charts.
@@ -69,6 +69,7 @@ fn settings<'a>(outline: &'a Outline, rows: &[usize]) -> Vec<Column<'a>> {
 fn cells<'a>(outline: &'a Outline, record: &'a SweepRecord) -> Vec<Column<'a>> {
     let (mut rows, mut metrics, mut units, mut counts) = (vec![], vec![], vec![], vec![]);
     let mut numbers = [vec![], vec![], vec![]];
+    let mut methods = vec![];
     for (cell, result) in record.results.iter().enumerate() {
         for (at, figure) in record.figures.iter().enumerate() {
             rows.push(cell);
@@ -77,6 +78,8 @@ fn cells<'a>(outline: &'a Outline, record: &'a SweepRecord) -> Vec<Column<'a>> {
             let place = record.place(cell, at);
             let estimate = place.map(|place| result.estimate(place));
             counts.push(place.map_or(0, |place| result.observations(place).count() as i64));
+            let method = place.and_then(|place| result.method(place));
+            methods.push(method.map_or("", Method::name));
             numbers[0].push(estimate.and_then(|estimate| estimate.mean));
             numbers[1].push(estimate.and_then(|estimate| estimate.low));
             numbers[2].push(estimate.and_then(|estimate| estimate.high));
@@ -89,6 +92,7 @@ fn cells<'a>(outline: &'a Outline, record: &'a SweepRecord) -> Vec<Column<'a>> {
     for (name, values) in ["mean", "low", "high"].into_iter().zip(numbers) {
         columns.push(Column::new(name, Cells::Number(values)));
     }
+    columns.push(Column::new("method", Cells::Text(methods)));
     columns
 }
 

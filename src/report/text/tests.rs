@@ -41,16 +41,17 @@ fn no_line_is_wider_than_the_terminal() {
         let call = record.calls["gateway->order.create"].clone();
         record.calls.insert(name.repeat(100), call);
     }
-    for style in [
-        Style::default(),
-        Style {
-            unicode: false,
-            ..Style::default()
-        },
-    ] {
-        let text = page(&record, &style);
-        for line in text.lines() {
-            assert!(line.width() <= 80, "{} columns: {line}", line.width());
+    for width in 40..=130 {
+        for unicode in [true, false] {
+            let color = false;
+            let style = Style {
+                color,
+                width,
+                unicode,
+            };
+            for line in page(&record, &style).lines() {
+                assert!(line.width() <= width, "{width} columns: {line}");
+            }
         }
     }
 }

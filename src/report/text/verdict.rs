@@ -8,6 +8,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// More objectives that were met than this are only counted.
 const MOST_MET: usize = 8;
+/// A name is not cut below this.
+const LEAST_NAME: usize = 8;
 
 pub(super) fn write(record: &RunRecord, style: &Style, out: &mut String) {
     let missed: Vec<&Objective> = record.slo.iter().filter(|o| !o.met).collect();
@@ -83,12 +85,22 @@ fn line(objective: &Objective, ink: Ink, style: &Style, out: &mut String) {
             .replace("p99_9", "p99.9"),
         show(objective.target),
     ));
-    let room = style
-        .columns()
-        .saturating_sub(2 + verdict.width() + rest.width())
-        .max(8);
-    let name = shorten(&objective.workload, room, style);
-    out.push_str(&format!("  {}{name}{rest}\n", style.paint(ink, &verdict)));
+    let taken = 2 + verdict.width() + rest.width();
+    let room = style.columns().saturating_sub(taken);
+    let name = shorten(&objective.workload, room.max(LEAST_NAME), style);
+    if room >= name.width() {
+        out.push_str(&format!("  {}{name}{rest}\n", style.paint(ink, &verdict)));
+        return;
+    }
+    // Narrow: the same words on several lines, those after the first further in.
+    let first = verdict.trim_end();
+    let text = format!("{first} {name}{rest}");
+    for (at, line) in wrap(&text, style.columns() - 4).iter().enumerate() {
+        match line.strip_prefix(first).filter(|_| at == 0) {
+            Some(more) => out.push_str(&format!("  {}{more}\n", style.paint(ink, first))),
+            None => out.push_str(&format!("    {line}\n")),
+        }
+    }
 }
 
 /// A measured value in as many digits as tell it from the target.

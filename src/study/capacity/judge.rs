@@ -177,6 +177,7 @@ mod tests {
             fingerprint: 0,
             cut: None,
             violations: Vec::new(),
+            within: None,
         };
         values.iter().enumerate().map(trial).collect()
     }

@@ -25,6 +25,29 @@ pub struct CellResult {
     pub warnings: Vec<String>,
     /// Broken invariants of stormglass itself.
     pub violations: u64,
+    /// By figure, the ends of its 95 % interval within the only replication, by the means of batches. Absent with
+    /// several replications, and where the model changes at a set time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Vec<Option<[f64; 2]>>>,
+}
+
+/// How an interval was had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// Over replications, by Student's t.
+    Replications,
+    /// Within the only one, by the means of batches.
+    BatchMeans,
+}
+
+impl Method {
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Replications => "replications",
+            Self::BatchMeans => "batch_means",
+        }
+    }
 }
 
 /// What a column of values is of.
@@ -53,7 +76,33 @@ impl CellResult {
 
     /// The mean and 95 % interval of a figure, cut to where it can lie.
     pub fn estimate(&self, figure: usize) -> Estimate {
+        let over = self.over_replications(figure);
+        match self.within_only(figure) {
+            Some([low, high]) if over.low.is_none() && over.mean.is_some() => Estimate {
+                mean: over.mean,
+                low: Some(low),
+                high: Some(high),
+            },
+            _ => over,
+        }
+    }
+
+    /// How the interval of [`estimate`](Self::estimate) was had; `None` where there is none.
+    pub fn method(&self, figure: usize) -> Option<Method> {
+        let over = self.over_replications(figure);
+        match (over.low, over.mean, self.within_only(figure)) {
+            (Some(_), ..) => Some(Method::Replications),
+            (None, Some(_), Some(_)) => Some(Method::BatchMeans),
+            _ => None,
+        }
+    }
+
+    fn over_replications(&self, figure: usize) -> Estimate {
         let summary: Summary = self.observations(figure).collect();
         Estimate::of(&summary, self.figures[figure].unit)
+    }
+
+    fn within_only(&self, figure: usize) -> Option<[f64; 2]> {
+        *self.within.as_ref()?.get(figure)?
     }
 }

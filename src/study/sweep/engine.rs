@@ -7,6 +7,7 @@ use super::store::CellStore;
 use crate::StudyError;
 use crate::metrics::{Metric, find_metric};
 use crate::progress::Progress;
+use crate::record::WithinRunRecord;
 use crate::run::{Options, chain};
 use crate::trial::{Trial, Trials};
 use model::{Model, Until};
@@ -137,7 +138,10 @@ fn run_cell(
     progress: &Progress,
 ) -> Result<CellResult, StudyError> {
     let (model, replications) = (&plan.models[cell.index], &plan.replications);
-    let trials = Trials::new(model, options, progress)?;
+    let mut trials = Trials::new(model, options, progress)?;
+    if replications.min == 1 && replications.until.is_none() {
+        trials = trials.alone();
+    }
     let until = match &replications.until {
         Some(until) => {
             let metric = find_metric(trials.metrics(), &until.metric)
@@ -177,6 +181,11 @@ fn run_cell(
         }
     }
     let fingerprint = done.iter().map(|t| t.fingerprint).reduce(chain);
+    let within = match &*done {
+        [only] => only.within.as_ref(),
+        _ => None,
+    };
+    let within = within.map(|within| intervals(trials.metrics(), within));
     Ok(CellResult {
         key: cell.key.clone(),
         figures: trials.metrics().iter().map(Figure::from).collect(),
@@ -186,7 +195,19 @@ fn run_cell(
         warnings,
         violations: done.iter().map(|t| t.violations.len() as u64).sum(),
         values: done.into_iter().map(|t| t.values).collect(),
+        within,
     })
+}
+
+/// By figure, the ends of those intervals that are to be relied upon. Without any spread nothing was seen to
+/// vary, which is no proof that nothing does.
+fn intervals(metrics: &[Metric], within: &WithinRunRecord) -> Vec<Option<[f64; 2]>> {
+    let interval = |metric: &Metric| {
+        let found = within.metrics.get(&metric.name)?;
+        let sound = found.reliable && found.low < found.high && found.high.is_finite();
+        sound.then_some([found.low, found.high])
+    };
+    metrics.iter().map(interval).collect()
 }
 
 /// How many replications to have next; `None` when the interval is narrow enough.

@@ -273,3 +273,46 @@ replications: {min: 2, max: 3, until: {metric: users.availability, half_width: 1
         crate::json::conforms_to(&value, &schema);
     }
 }
+
+/// The only replication of a cell has the intervals that a run of the same model has, by whatever way it came to
+/// them; where something changes at a set time, and with several replications, there are none within.
+#[test]
+fn one_replication_has_an_interval_within_it() {
+    let place = Place::new();
+    let faults = "faults: [[], [{at: 30s, for: 1s, pause: {service: server}}]]";
+    let text = format!("set: {{run.duration: 60s}}\nvary: {{{faults}}}\nreplications:");
+    let plan = place.plan(&format!("{text} 1"));
+    let (swept, _) = whole(&plan, &place.folder("one"));
+    let [steady, faulty] = &swept.results[..] else {
+        panic!("two cells");
+    };
+    assert_eq!(faulty.within, None);
+
+    let run = crate::run(&plan.models[0], &Options::default(), &Progress::new()).unwrap();
+    let within = run.within_run.unwrap();
+    let mut checked = 0;
+    for (at, figure) in steady.figures.iter().enumerate() {
+        let expected = within.metrics.get(&figure.name).filter(|w| w.reliable);
+        let expected = expected.filter(|w| w.low < w.high);
+        let estimate = steady.estimate(at);
+        let ends = estimate.low.zip(estimate.high);
+        assert_eq!(ends, expected.map(|w| (w.low, w.high)), "{}", figure.name);
+        let method = expected.map(|_| Method::BatchMeans);
+        assert_eq!(steady.method(at), method, "{}", figure.name);
+        assert_eq!(faulty.method(at), None, "{}", figure.name);
+        checked += usize::from(method.is_some());
+    }
+    assert!(checked >= 3, "{checked} intervals");
+    // What is read back is what was kept.
+    let kept = CellStore::new(&place.folder("one")).get(&steady.key);
+    assert_eq!(kept.as_ref(), Some(steady));
+
+    let plan = place.plan(&format!("{text} 2"));
+    let (swept, _) = whole(&plan, &place.folder("two"));
+    let throughput = |figure: &Figure| figure.name == "users.throughput";
+    for result in &swept.results {
+        assert_eq!(result.within, None);
+        let at = result.figures.iter().position(throughput).unwrap();
+        assert_eq!(result.method(at), Some(Method::Replications));
+    }
+}
