@@ -100,6 +100,7 @@ fn so_do_those_of_all_other_commands() {
             "compare till.yaml --with services.till.instances=3 --replications 3",
             "capacity till.yaml --calm --replications 2 --max-replications 2 --points 3 --without instance:till-1",
             "stability till.yaml --load 20/s,200/s --trigger 1s,2s --replications 2",
+            "trace till.yaml --slowest 2 --failed 2",
         ] {
             let args: Vec<&str> = args.split(' ').collect();
             let page = printed(dir.path(), columns, &args);
