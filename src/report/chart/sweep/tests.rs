@@ -49,6 +49,7 @@ fn swept(axes: &[Axis<'_>], cells: &[Vec<usize>]) -> (Outline, SweepRecord) {
             precise: None,
             warnings: Vec::new(),
             violations: 0,
+            within: None,
         }
     });
     let results: Vec<CellResult> = results.collect();
