@@ -280,15 +280,14 @@ impl World {
         call: u32,
         word: Word,
         turned_back: Option<TimerId>,
-        finish: Option<Outcome>,
+        fails: bool,
     ) {
-        let failed = finish.is_some_and(|outcome| !outcome.is_success());
         let channel = &self.channels[self.calls[call].channel as usize];
         let refused = turned_back.and_then(|layer| channel.pipeline.layer_name(layer));
         match (refused, word) {
             (Some(layer), _) => self.blame_layer(call, layer),
             // Attempts that are out are given up after this, and say where they stand.
-            (None, Word::Timer(timer)) if failed && self.calls[call].attempts == NONE => {
+            (None, Word::Timer(timer)) if fails && self.calls[call].attempts == NONE => {
                 match channel.pipeline.layer_name(timer) {
                     Some(layer @ ("bulkhead" | "rate_limit")) => self.blame_layer(call, layer),
                     _ => self.blame_pause(call),

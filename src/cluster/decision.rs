@@ -222,8 +222,9 @@ impl World {
                 channel.stated = state;
             }
         }
-        if self.blame.is_some() {
-            self.blame_decision(call, word, turned_back, finish);
+        let fails = finish.is_some_and(|outcome| !outcome.is_success());
+        if (fails || turned_back.is_some()) && self.blame.is_some() {
+            self.blame_decision(call, word, turned_back, fails);
         }
         let rare = !self.rest.is_empty();
         if rare {

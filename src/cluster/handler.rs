@@ -629,6 +629,7 @@ impl World {
         if strand.degraded && outcome == Outcome::Success {
             outcome = Outcome::Degraded;
         }
+        let (open, service) = (instance.open, instance.service as usize);
         if instance.errors > 0.0
             && outcome.is_success()
             && Keyed::new(strand.key ^ FAULT).unit() < instance.errors
@@ -636,13 +637,12 @@ impl World {
             outcome = Outcome::Error;
             self.blame_failure(root);
         }
-        let instance = &self.instances[self.strands[root].instance as usize];
-        obs.completed(now, instance.service as usize);
+        obs.completed(now, service);
         if O::SPANS {
             let strand = root;
             obs.span(now, SpanFact::Served { strand, outcome });
         }
-        if !instance.open && self.deployments.listening {
+        if !open && self.deployments.listening {
             self.hears_request(now, root, outcome);
         }
         let instance = &self.instances[self.strands[root].instance as usize];

@@ -7,8 +7,8 @@ use policy::Outcome;
 use std::collections::BTreeMap;
 use std::io;
 use stormglass_cluster::{
-    DeploymentFact, DiscoveryFact, EdgeId, GroupFact, Limits, MessageFact, Observer, OrderState,
-    Reason, TransactionFact, World,
+    ChainId, DeploymentFact, DiscoveryFact, EdgeId, GroupFact, Limits, Link, MessageFact, Observer,
+    OrderState, Reason, TransactionFact, World,
 };
 
 /// What a world said, by the names of the model.
@@ -45,6 +45,9 @@ pub(crate) struct Log {
     pub(crate) copies: Vec<(f64, usize, Option<f64>)>,
     /// By state, where orders are followed.
     pub(crate) orders: Option<[u64; OrderState::ALL.len()]>,
+    blamed: Vec<(f64, ChainId)>,
+    /// Requests of workloads that failed: when, and where they stood.
+    pub(crate) causes: Vec<(f64, Vec<Link>)>,
     /// By edge.
     in_flight: Vec<u64>,
 }
@@ -92,6 +95,11 @@ pub(crate) fn run_for(duration: &str, text: &str) -> Log {
     assert_eq!(ended.reason, Reason::Finished);
     assert_eq!(ended.violations, []);
     log.orders = world.orders();
+    let chains = world.chains().expect("the log asks for causes");
+    let blamed = log.blamed.iter();
+    log.causes = blamed
+        .map(|(at, chain)| (*at, chains.links(*chain).collect()))
+        .collect();
     log.in_flight = (0..log.edges.len()).map(|e| world.in_flight(e)).collect();
     log
 }
@@ -306,6 +314,14 @@ impl Observer for Log {
     fn attempt_sent(&mut self, now: Instant, edge: EdgeId, _: Instant) {
         self.attempts.push((edge, ms(now)));
     }
+    fn wants_causes(&self) -> bool {
+        true
+    }
+
+    fn blamed(&mut self, now: Instant, _: EdgeId, _: Instant, _: Outcome, chain: ChainId) {
+        self.blamed.push((ms(now), chain));
+    }
+
     fn call_ended(&mut self, now: Instant, edge: EdgeId, started: Instant, outcome: Outcome) {
         self.calls.push((edge, ms(started), ms(now), outcome));
     }

@@ -6,6 +6,7 @@ mod admission;
 mod autoscale;
 mod balance;
 mod caches;
+mod causes;
 mod changes;
 mod conditions;
 mod crash;
