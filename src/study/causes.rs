@@ -90,10 +90,13 @@ impl CauseFacts {
     }
 }
 
-/// Counts by chain, then window, workload and outcome.
+/// By window, workload and outcome.
+type Counts = BTreeMap<(u32, EdgeId, Outcome), Heard>;
+
+/// Counts by chain.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct PooledCauses {
-    chains: BTreeMap<Vec<Link>, BTreeMap<(u32, EdgeId, Outcome), Heard>>,
+    chains: BTreeMap<Vec<Link>, Counts>,
 }
 
 impl PooledCauses {
@@ -110,7 +113,7 @@ impl PooledCauses {
 impl Combined<'_> {
     pub(crate) fn causes(&self) -> Causes {
         let pooled = &self.pooled.causes;
-        let total = |counts: &BTreeMap<_, Heard>| -> u64 { counts.values().map(|n| n.count).sum() };
+        let total = |counts: &Counts| -> u64 { counts.values().map(|n| n.count).sum() };
         let mut order: Vec<_> = pooled.chains.iter().collect();
         // Stable: equal counts stay in the order of their links.
         order.sort_by_key(|(_, counts)| core::cmp::Reverse(total(counts)));

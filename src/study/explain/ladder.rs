@@ -55,7 +55,8 @@ pub(super) fn climb(record: &RunRecord, root: Option<&Root>, blamed: &[&Blamed<'
         let step = &path[at];
         let through = ways.iter().filter(|(way, _)| way.contains(step));
         let failed = through.map(|(_, count)| count).sum();
-        let deeper = at.checked_sub(1).map(|at| &path[at]);
+        let is_work = |step: &&Step| !matches!(step, Step::Other(What::InVain, _));
+        let deeper = path[..at].iter().rev().find(is_work);
         let direct = ways.iter().zip(blamed);
         let direct = direct.filter(|((way, _), one)| one.direct && way.contains(step));
         let direct: u64 = direct.map(|((_, count), _)| count).sum();

@@ -123,11 +123,17 @@ faults: [{at: 20s, for: 10s, slow: {service: back, factor: 15}}]
         "back",
         "middle->back.get",
         "middle",
+        "middle",
         "front->middle.get",
         "users",
     ];
     assert_eq!(way(&burst), expected);
-    let exhausted = &burst.ladder[2];
+    assert!(
+        burst.ladder[2]
+            .words
+            .ends_with("for callers who had given up")
+    );
+    let exhausted = &burst.ladder[3];
     assert_eq!(exhausted.words, "workers of middle exhausted");
     // All but 1 ms of 151 ms.
     let note = exhausted.note.as_deref().unwrap();
