@@ -250,6 +250,10 @@ impl Drop for Browser {
 }
 
 /// Messages as they come; the channel ends with the browser.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "who waits for a pipe waits forever"
+)]
 fn messages(from: File) -> Receiver<Value> {
     let (to, messages) = channel();
     thread::spawn(move || {
