@@ -14,10 +14,15 @@ services: {s: {endpoints: {e: [{compute: 1ms}]}}}
 workloads: {users: {target: s.e, arrivals: {deterministic: {rate: 100/s}}}}
 ";
 
-/// A folder with a run in `out`.
-fn with_run() -> TempDir {
+fn with_model() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("tiny.yaml"), TINY).unwrap();
+    dir
+}
+
+/// A folder with a run in `out`.
+fn with_run() -> TempDir {
+    let dir = with_model();
     stormglass(dir.path(), &["run", "tiny.yaml", "--out", "out"], 0);
     dir
 }
@@ -59,7 +64,7 @@ fn a_report_is_beside_what_it_reports_or_where_it_is_asked_for() {
 
 #[test]
 fn a_folder_of_nothing_is_bad_input_and_leaves_nothing() {
-    let dir = with_run();
+    let dir = with_model();
     for (folder, why) in [
         ("nowhere", "there is no such folder"),
         (".", "none of result.json"),
@@ -73,20 +78,15 @@ fn a_folder_of_nothing_is_bad_input_and_leaves_nothing() {
 }
 
 #[test]
-fn a_folder_of_an_older_version_is_to_be_made_again() {
+fn what_cannot_be_read_or_written_is_refused_with_a_way_out() {
     let dir = with_run();
+    let (_, complaint) = stormglass(dir.path(), &["report", "out", "--out", "."], 2);
+    assert!(complaint.contains("names no file"), "{complaint}");
+    assert!(complaint.contains("report.html"), "{complaint}");
+    // As an older version left it.
     fs::remove_file(dir.path().join("out/details.json")).unwrap();
     let (_, complaint) = stormglass(dir.path(), &["report", "out"], 2);
     assert!(complaint.contains("details.json"), "{complaint}");
     assert!(complaint.contains("stormglass run"), "{complaint}");
-}
-
-#[test]
-fn a_file_that_is_a_folder_is_refused_with_a_name_that_would_do() {
-    let dir = with_run();
-    let (_, complaint) = stormglass(dir.path(), &["report", "out", "--out", "."], 2);
-    assert!(
-        complaint.contains("names no file") && complaint.contains("report.html"),
-        "{complaint}"
-    );
+    assert!(!dir.path().join("out/report.html").exists());
 }
