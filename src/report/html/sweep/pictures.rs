@@ -220,7 +220,13 @@ fn curves(
     };
     Plot {
         title: figures.name.clone(),
-        about: format!("against {}", outline.axes[axis].path),
+        about: match by {
+            Some((other, _)) => format!(
+                "against {}, a curve for each {}",
+                outline.axes[axis].path, outline.axes[other].path
+            ),
+            None => format!("against {}", outline.axes[axis].path),
+        },
         group: "",
         window: 1.0,
         x,
