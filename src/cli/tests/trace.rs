@@ -53,7 +53,7 @@ fn the_page_and_the_files() {
         "failed 2: request ",
         "100 % waiting in order's queue",
         "output/shop-trace",
-        "traces.{otlp,chrome}.json",
+        "traces.otlp.json traces.chrome.json",
     ] {
         assert!(page.contains(part), "{part} is not in\n{page}");
     }

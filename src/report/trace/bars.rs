@@ -18,11 +18,11 @@ impl Axis {
         self.from + (length * column as u128 / self.columns as u128) as u64
     }
 
-    /// The bar of what lasted from `from` to `to`: every column shows what most of its time was spent
-    /// on. What is too short for one column still has one.
+    /// The bar of what lasted from `from` to `to`, and in vain until `until`: every column shows what
+    /// most of its time was spent on. What is too short for one column still has one.
     pub(super) fn bar(
         &self,
-        (from, to): (u64, u64),
+        (from, to, until): (u64, u64, u64),
         shades: &[(u64, u64, Shade)],
         style: &Style,
     ) -> String {
@@ -30,14 +30,18 @@ impl Axis {
             return self.later(from);
         }
         let first = self.column(from).min(self.columns - 1);
-        let end = self.column(to).max(first + 1);
-        let cut = to > self.to;
+        let waited_for = self.column(to).max(first + 1);
+        let end = self.column(until).max(first + 1);
         let mut bar = " ".repeat(first);
         for column in first..end.min(self.columns) {
             let within = (self.at(column), self.at(column + 1));
-            bar.push(letter(most(within, (from, to), shades), style));
+            let shade = match column < waited_for {
+                true => most(within, (from, to), shades),
+                false => Shade::InVain,
+            };
+            bar.push(letter(shade, style));
         }
-        if cut {
+        if until > self.to {
             bar.pop();
             bar.push(if style.unicode { '→' } else { '>' });
         }
@@ -117,6 +121,7 @@ pub(super) fn letter(shade: Shade, style: &Style) -> char {
         Shade::Below => ('─', '-'),
         Shade::Network => ('·', '~'),
         Shade::Rest => ('╌', ':'),
+        Shade::InVain => ('▚', 'x'),
     };
     if style.unicode { unicode } else { ascii }
 }
@@ -132,8 +137,8 @@ mod tests {
         columns: 10,
     };
 
-    fn drawn(span: (u64, u64), shades: &[(u64, u64, Shade)]) -> String {
-        AXIS.bar(span, shades, &Style::default())
+    fn drawn((from, to): (u64, u64), shades: &[(u64, u64, Shade)]) -> String {
+        AXIS.bar((from, to, to), shades, &Style::default())
     }
 
     #[test]
@@ -153,6 +158,13 @@ mod tests {
     }
 
     #[test]
+    fn work_for_who_no_longer_waits_is_told_apart() {
+        let work = [(110, 180, Shade::Work)];
+        let bar = AXIS.bar((100, 140, 180), &work, &Style::default());
+        assert_eq!(bar, "─███▚▚▚▚");
+    }
+
+    #[test]
     fn letters_are_plain_where_they_must_be() {
         let plain = Style {
             unicode: false,
@@ -165,6 +177,7 @@ mod tests {
             Shade::Below,
             Shade::Network,
             Shade::Rest,
+            Shade::InVain,
         ] {
             assert!(letter(shade, &plain).is_ascii());
         }

@@ -78,7 +78,7 @@ fn waterfall(trace: &Trace, style: &Style, out: &mut String) {
             style,
         );
         let ink = if row.failed { Ink::Bad } else { Ink::Plain };
-        let bar = axis.bar((row.from, row.until), &row.shades, style);
+        let bar = axis.bar((row.from, row.to, row.until), &row.shades, style);
         let mut line = " ".repeat(INDENT) + &label;
         line.push_str(&" ".repeat(labels - label.width() + 1 + times - time.width()));
         line.push_str(&time);
@@ -129,14 +129,16 @@ fn legend(traces: &Traces, style: &Style) -> String {
         (Shade::Below, "waits for what is below"),
         (Shade::Network, "network"),
         (Shade::Rest, "held back by a policy"),
+        (Shade::InVain, "for nobody"),
     ];
     let rows: Vec<Row> = traces.traces.iter().flat_map(rows).collect();
-    let used = |shade: Shade| {
-        shade == Shade::Below
-            || rows
-                .iter()
-                .flat_map(|row| &row.shades)
-                .any(|s| s.2 == shade)
+    let used = |shade: Shade| match shade {
+        Shade::Below => true,
+        Shade::InVain => rows.iter().any(|row| row.until > row.to),
+        _ => {
+            let mut shades = rows.iter().flat_map(|row| &row.shades);
+            shades.any(|(_, _, used)| *used == shade)
+        }
     };
     let named = all.iter().filter(|(shade, _)| used(*shade));
     let named: Vec<String> = named

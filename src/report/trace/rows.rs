@@ -18,6 +18,8 @@ pub(super) enum Shade {
     Network,
     /// Held back by the caller's policy.
     Rest,
+    /// Goes on, though its caller no longer waits.
+    InVain,
 }
 
 /// A line of the waterfall.

@@ -341,3 +341,26 @@ workloads: {{w: {{target: s.e, policy: p, batch: {{at: 1s, size: 1}}}}}}
     assert_eq!(one.traces[0].id, two.traces[0].id);
     assert_ne!(one.traces[0].spans.len(), two.traces[0].spans.len());
 }
+
+#[test]
+fn json_keeps_to_its_schema() {
+    let text = "
+run: {duration: 10s}
+policies: {p: [{retry: {attempts: 2, backoff: 1ms}}, {timeout: 5ms}]}
+queues: {mails: {consumer: mail.send}}
+services:
+  shop: {workers: 9, endpoints: {buy: [{publish: mails}, {call: slow.get, policy: p}]}}
+  slow: {workers: 9, endpoints: {get: [{wait: 4ms}, {wait: {exponential: {mean: 1ms}}}]}}
+  mail: {workers: 9, endpoints: {send: []}}
+workloads: {w: {target: shop.buy, arrivals: {deterministic: {rate: 10/s}}}}
+";
+    let found = traces(text);
+    let told = found.traces.iter().map(|trace| &*trace.outcome);
+    assert_eq!(
+        told.collect::<BTreeSet<_>>(),
+        BTreeSet::from(["success", "error"])
+    );
+    let value = |text: &str| serde_json::from_str(text).unwrap();
+    let json = value(&crate::traces_to_json(&found));
+    crate::json::conforms_to(&json, &value(&crate::trace_schema()));
+}
