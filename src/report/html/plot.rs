@@ -4,33 +4,22 @@
 //! The plot is SVG that stretches to its place; letters around it are text of the page, which does
 //! not. It knows nothing of what the values are of.
 
+mod axis;
+mod trace;
+
+pub(crate) use axis::Axis;
+
 use super::script::{json, short};
 use super::show::Show;
-use crate::chart::scale::{log_ticks, multiples, round_step};
 use maud::{Markup, html};
 use serde::{Serialize, Serializer};
+use trace::trace;
 
 /// A plot's own units, across and up; `page.js` has the same.
 const WIDE: f64 = 4000.0;
 const HIGH: f64 = 1000.0;
 /// Letters of a band's label that have room in a plot's width.
 const LETTERS: f64 = 170.0;
-
-/// An axis.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub(crate) struct Axis {
-    #[serde(rename = "u")]
-    pub(crate) show: Show,
-    #[serde(rename = "lo")]
-    pub(crate) low: f64,
-    #[serde(rename = "hi")]
-    pub(crate) high: f64,
-    #[serde(skip_serializing_if = "is_not")]
-    pub(crate) log: bool,
-    /// Whether the range stays when curves are hidden.
-    #[serde(rename = "fix", skip_serializing_if = "is_not")]
-    pub(crate) fixed: bool,
-}
 
 /// How a curve looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -137,10 +126,6 @@ pub(crate) struct Plot {
     pub(crate) lane: bool,
 }
 
-fn is_not(flag: &bool) -> bool {
-    !flag
-}
-
 fn numbers<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
     short(values, to)
 }
@@ -163,101 +148,6 @@ impl Curve {
             show: None,
         }
     }
-}
-
-impl Axis {
-    pub(crate) fn linear(show: Show, low: f64, high: f64) -> Self {
-        Self {
-            show,
-            low,
-            high: if high > low { high } else { low + 1.0 },
-            log: false,
-            fixed: false,
-        }
-    }
-
-    /// From zero to a little above the largest value.
-    pub(crate) fn from_zero(show: Show, values: impl Iterator<Item = f64>) -> Self {
-        let most = values.filter(|v| v.is_finite()).fold(0.0, f64::max);
-        Self::linear(show, 0.0, most * 1.08)
-    }
-
-    /// From a little below the least value to a little above the largest, on a log scale where they are
-    /// far apart, from zero where not.
-    pub(crate) fn of_latencies(values: impl Iterator<Item = f64>) -> Self {
-        let values: Vec<f64> = values.filter(|v| v.is_finite() && *v > 0.0).collect();
-        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = values.iter().copied().fold(0.0, f64::max);
-        if most > 20.0 * least {
-            Self::log(Show::Milliseconds, least / 1.3, most * 1.3)
-        } else {
-            Self::from_zero(Show::Milliseconds, values.into_iter())
-        }
-    }
-
-    pub(crate) fn log(show: Show, low: f64, high: f64) -> Self {
-        Self {
-            log: true,
-            ..Self::linear(show, low, high.max(low * 1.01))
-        }
-    }
-
-    /// 0 at the low end, 1 at the high one.
-    fn share(&self, value: f64) -> f64 {
-        if self.log {
-            (value.max(self.low) / self.low).ln() / (self.high / self.low).ln()
-        } else {
-            (value - self.low) / (self.high - self.low)
-        }
-    }
-
-    /// A tick's value; a clock's axis that counts in minutes counts so from the first.
-    fn label(&self, value: f64) -> String {
-        let minutes = self.show == Show::Seconds && self.high - self.low > 120.0;
-        match minutes && value > 0.0 && value % 60.0 == 0.0 && value < 7200.0 {
-            true => format!("{} min", value / 60.0),
-            false => self.show.text(value),
-        }
-    }
-
-    fn ticks(&self, many: f64) -> Vec<f64> {
-        if self.log {
-            let ticks = if self.high / self.low > 3e3 {
-                decades(self.low, self.high)
-            } else {
-                log_ticks(self.low, self.high)
-            };
-            let inside = |v: &f64| (self.low..=self.high).contains(v);
-            let ticks: Vec<f64> = ticks.into_iter().filter(inside).collect();
-            let wide = self.high / self.low > 60.0;
-            let few = |v: &f64| !wide || leads_with_one(*v);
-            return match ticks.iter().filter(|v| few(v)).count() {
-                0 | 1 => ticks,
-                _ => ticks.into_iter().filter(few).collect(),
-            };
-        }
-        const TIMES: [f64; 11] = [
-            15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0,
-        ];
-        let range = self.high - self.low;
-        let step = if self.show == Show::Seconds && range > 120.0 {
-            let fits = TIMES.into_iter().find(|step| *step >= range / many);
-            fits.unwrap_or(86400.0)
-        } else {
-            round_step(range, many)
-        };
-        multiples(self.low, self.high, step)
-    }
-}
-
-fn decades(low: f64, high: f64) -> Vec<f64> {
-    let (first, last) = (low.log10().ceil() as i32, high.log10().floor() as i32);
-    (first..=last).map(|power| 10f64.powi(power)).collect()
-}
-
-fn leads_with_one(value: f64) -> bool {
-    let power = value.log10();
-    (power - power.round()).abs() < 1e-9
 }
 
 /// The charts of a page and their data.
@@ -367,117 +257,11 @@ fn up(plot: &Plot, value: f64) -> f64 {
     (HIGH - plot.y.share(value).clamp(-0.2, 1.2) * HIGH).round()
 }
 
-fn trace(plot: &Plot, at: usize, curve: &Curve) -> Markup {
-    let factor = curve.factor.unwrap_or(1.0);
-    let own: Vec<f64> = curve.y.iter().map(|v| v * factor).collect();
-    let (class, path) = match curve.kind {
-        Kind::Line => ("", line(plot, curve, &own)),
-        Kind::Dash => ("dash", line(plot, curve, &own)),
-        Kind::Dots => ("dots", dots(plot, curve, &own)),
-        Kind::Flag => {
-            let top = |v: &f64| if *v > 0.005 { 1.0 } else { f64::NAN };
-            let flags: Vec<f64> = curve.y.iter().map(top).collect();
-            ("flag", line(plot, curve, &flags))
-        }
-        Kind::Area => {
-            let top: Vec<f64> = own.iter().map(|v| measured(*v)).collect();
-            ("wash", area(plot, curve, &top, &vec![0.0; top.len()]))
-        }
-        Kind::Stack => {
-            let base = below(plot, at);
-            let top: Vec<f64> = own
-                .iter()
-                .zip(&base)
-                .map(|(v, base)| base + measured(*v))
-                .collect();
-            ("area", area(plot, curve, &top, &base))
-        }
-    };
-    html! {
-        @if let Some(ribbon) = &curve.ribbon {
-            path.ribbon.(curve.ink) data-c=(at) data-r="" d=(area(plot, curve, &ribbon.high, &ribbon.low)) {}
-        }
-        path.(class).(curve.ink) data-c=(at) d=(path) {}
-    }
-}
-
-/// What is stacked below a curve.
-fn below(plot: &Plot, at: usize) -> Vec<f64> {
-    let mut sum = vec![0.0; plot.curves[at].y.len()];
-    for curve in plot.curves[..at].iter().filter(|c| c.kind == Kind::Stack) {
-        for (sum, v) in sum.iter_mut().zip(&curve.y) {
-            *sum += measured(*v);
-        }
-    }
-    sum
-}
-
-fn measured(value: f64) -> f64 {
-    if value.is_finite() { value } else { 0.0 }
-}
-
-fn across(plot: &Plot, curve: &Curve, at: usize) -> f64 {
-    let x = match &curve.x {
-        Some(x) => x.get(at).copied().unwrap_or(f64::NAN),
-        None => (at as f64 + 0.5) * plot.window,
-    };
-    (plot.x.share(x) * WIDE).round()
-}
-
-fn line(plot: &Plot, curve: &Curve, values: &[f64]) -> String {
-    let mut path = String::new();
-    let mut drawing = false;
-    for (at, value) in values.iter().enumerate() {
-        let x = across(plot, curve, at);
-        if !value.is_finite() || !x.is_finite() {
-            drawing = false;
-            continue;
-        }
-        let y = up(plot, *value);
-        // A lone value is a dot, which a line of no length with a round end is.
-        match drawing {
-            true => path.push_str(&format!("L{x} {y}")),
-            false => path.push_str(&format!("M{x} {y}h0")),
-        }
-        drawing = true;
-    }
-    path
-}
-
-fn dots(plot: &Plot, curve: &Curve, values: &[f64]) -> String {
-    let values = values.iter().enumerate();
-    let places = values.map(|(at, value)| (across(plot, curve, at), *value));
-    let places = places.filter(|(x, value)| x.is_finite() && value.is_finite());
-    places
-        .map(|(x, value)| format!("M{x} {}h0", up(plot, value)))
-        .collect()
-}
-
-/// Everything between two lines, which are measured at the same places.
-fn area(plot: &Plot, curve: &Curve, top: &[f64], base: &[f64]) -> String {
-    let mut path = String::new();
-    let places = |values: &[f64]| -> Vec<(f64, f64)> {
-        let values = values.iter().enumerate();
-        let places = values.map(|(at, v)| (across(plot, curve, at), *v));
-        let places = places.filter(|(x, v)| x.is_finite() && v.is_finite());
-        places.map(|(x, v)| (x, up(plot, v))).collect()
-    };
-    let there = places(top);
-    let back = places(base);
-    for (at, (x, y)) in there.iter().chain(back.iter().rev()).enumerate() {
-        path.push_str(&format!("{}{x} {y}", if at == 0 { "M" } else { "L" }));
-    }
-    if !path.is_empty() {
-        path.push('Z');
-    }
-    path
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plot(curves: Vec<Curve>) -> Plot {
+    pub(super) fn plot(curves: Vec<Curve>) -> Plot {
         Plot {
             title: "Rates".into(),
             about: String::new(),
@@ -490,34 +274,6 @@ mod tests {
             rules: Vec::new(),
             lane: false,
         }
-    }
-
-    #[test]
-    fn a_line_breaks_where_nothing_was_measured() {
-        let curve = Curve::new("a", "s0", Kind::Line, vec![0.0, 5.0, f64::NAN, 10.0]);
-        let plot = plot(vec![curve]);
-        let path = line(&plot, &plot.curves[0], &plot.curves[0].y);
-        // Windows of a second on an axis of four: their middles are at 1/8, 3/8, 7/8.
-        assert_eq!(path, "M500 1000h0L1500 500M3500 0h0");
-    }
-
-    #[test]
-    fn what_is_stacked_lies_on_what_was_before() {
-        let stack = |y: [f64; 2]| Curve::new("a", "s0", Kind::Stack, y.to_vec());
-        let plot = plot(vec![
-            stack([1.0, 2.0]),
-            stack([3.0, f64::NAN]),
-            stack([1.0, 1.0]),
-        ]);
-        assert_eq!(below(&plot, 2), [4.0, 2.0]);
-    }
-
-    #[test]
-    fn ticks_of_time_are_of_the_clock_and_those_of_latency_lead_with_one() {
-        let time = Axis::linear(Show::Seconds, 0.0, 480.0);
-        assert_eq!(time.ticks(8.0)[..3], [0.0, 60.0, 120.0]);
-        let latency = Axis::log(Show::Milliseconds, 3.0, 4000.0);
-        assert_eq!(latency.ticks(4.0), [10.0, 100.0, 1000.0]);
     }
 
     #[test]
