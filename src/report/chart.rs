@@ -23,6 +23,7 @@ mod image;
 mod labels;
 mod latency;
 mod load;
+mod outline;
 mod panels;
 mod percentiles;
 mod points;

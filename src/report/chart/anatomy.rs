@@ -21,6 +21,8 @@ const MOST: usize = 8;
 /// Of a strip.
 const LOWEST: f64 = 22.0;
 const TALLEST: f64 = 84.0;
+/// A service is full when so many of its workers are busy over a whole window.
+const FULL: f64 = 0.8;
 /// Between two strips, and between two services.
 const GAP: f64 = 5.0;
 const GROUP_GAP: f64 = 14.0;
@@ -50,6 +52,8 @@ struct Patient {
     strips: Vec<Strip>,
     /// How bad it was; the worst get the room.
     ill: f64,
+    /// Nothing failed or waited, and it was never full.
+    is_sound: bool,
 }
 
 /// Nothing where no service did anything.
@@ -65,21 +69,14 @@ pub(super) fn draw(record: &RunRecord) -> Result<Option<Sketch>, Error> {
     };
     let more = match more {
         0 => String::new(),
-        n => format!(
-            " · the {} worst hit, {n} more in timeseries.csv",
-            patients.len()
-        ),
+        n => format!(" · {n} services more, less affected"),
     };
-    let wasted = patients
-        .iter()
-        .flat_map(|p| &p.strips)
-        .any(|s| s.part.is_some());
-    let wasted = if wasted {
-        ", dark: for nobody any more"
-    } else {
-        ""
+    let mut strips = patients.iter().flat_map(|p| &p.strips);
+    let wasted = match strips.any(|strip| strip.part.is_some()) {
+        true => " · dark: for callers who had given up",
+        false => "",
     };
-    let subtitle = subtitle(&format!("busy workers{wasted}{more} ·"), record);
+    let subtitle = format!("{}{wasted}{more}", subtitle("", record));
     let x = Axis::time(total(&record.series));
     let names = patients.iter().map(|p| width(&p.name, LABEL));
     let names = names.fold(0.0, f64::max).min(WIDEST_NAME);
@@ -133,6 +130,10 @@ fn patients(record: &RunRecord, graph: &Graph<'_>) -> (Vec<Patient>, usize) {
         .collect();
     services.sort_by(|a, b| b.ill.total_cmp(&a.ill).then(a.name.cmp(&b.name)));
     let all = services.len();
+    // Who has nothing to tell of the outage is left out, unless there was none.
+    if services.iter().any(|service| !service.is_sound) {
+        services.retain(|service| !service.is_sound);
+    }
     let mut patients: Vec<Patient> = graph
         .parts
         .iter()
@@ -141,7 +142,12 @@ fn patients(record: &RunRecord, graph: &Graph<'_>) -> (Vec<Patient>, usize) {
             let strips = vec![errors(&part.failing, failing)?];
             let name = part.name.to_owned();
             let ill = mean(&part.failing);
-            Some(Patient { name, strips, ill })
+            Some(Patient {
+                name,
+                strips,
+                ill,
+                is_sound: false,
+            })
         })
         .collect();
     patients.sort_by(|a, b| b.ill.total_cmp(&a.ill));
@@ -164,7 +170,7 @@ fn patients(record: &RunRecord, graph: &Graph<'_>) -> (Vec<Patient>, usize) {
 
 fn patient(name: &str, series: &ServiceSeries, part: Option<&Part<'_>>, failing: f64) -> Patient {
     let busy = Strip {
-        what: "busy",
+        what: "workers busy",
         color: PALETTE[0],
         most: highest(&series.utilization).max(1.0),
         peak: format!("{:.0} %", highest(&series.utilization) * 100.0),
@@ -173,7 +179,7 @@ fn patient(name: &str, series: &ServiceSeries, part: Option<&Part<'_>>, failing:
     };
     let queue = highest(&series.queue_length);
     let waiting = Strip {
-        what: "waiting",
+        what: "requests waiting",
         color: PALETTE[4],
         most: queue,
         peak: three_digits(queue),
@@ -182,10 +188,10 @@ fn patient(name: &str, series: &ServiceSeries, part: Option<&Part<'_>>, failing:
     };
     let open = part.map_or(&[][..], |part| &part.open);
     let breakers = Strip {
-        what: "breakers",
+        what: "breakers open",
         color: PALETTE[3],
         most: highest(open).max(1.0),
-        peak: format!("{} open", three_digits(highest(open))),
+        peak: format!("{:.1}", highest(open)),
         part: None,
         values: open.to_vec(),
     };
@@ -200,7 +206,8 @@ fn patient(name: &str, series: &ServiceSeries, part: Option<&Part<'_>>, failing:
             .count() as f64
             / series.utilization.len().max(1) as f64);
     let mut strips = Vec::new();
-    if highest(&busy.values) > 0.0 {
+    let full = highest(&busy.values) >= FULL;
+    if highest(&busy.values) >= 0.01 {
         strips.push(busy);
     }
     // Less than one on average over a window is no queue to speak of.
@@ -211,10 +218,12 @@ fn patient(name: &str, series: &ServiceSeries, part: Option<&Part<'_>>, failing:
     if highest(&breakers.values) > 0.0 {
         strips.push(breakers);
     }
+    let is_sound = !full && strips.iter().all(|strip| strip.what == "workers busy");
     Patient {
         name: name.to_owned(),
         strips,
         ill,
+        is_sound,
     }
 }
 
@@ -222,7 +231,7 @@ fn patient(name: &str, series: &ServiceSeries, part: Option<&Part<'_>>, failing:
 fn errors(failing: &[f64], most: f64) -> Option<Strip> {
     let peak = highest(failing);
     (peak >= 0.001).then(|| Strip {
-        what: "failing",
+        what: "calls failing",
         color: PALETTE[1],
         most,
         peak: match peak * 100.0 {
@@ -316,7 +325,7 @@ impl Sheet {
             let soft = letters(SOFT, SMALL, Anchor::Start);
             canvas.text(
                 (self.right + 12.0, middle),
-                &format!("≤ {}", strip.peak),
+                &format!("peak {}", strip.peak),
                 soft,
             )?;
         }
@@ -348,10 +357,15 @@ mod tests {
         );
         assert_eq!(more, 0);
         let strips = |at: usize| patients[at].strips.iter().map(|s| s.what);
-        assert!(strips(0).eq(["failing"]));
-        assert!(strips(2).eq(["busy", "waiting", "failing"]));
-        assert!(strips(3).eq(["busy", "waiting", "failing", "breakers"]));
-        assert!(strips(5).eq(["busy", "waiting"]));
+        assert!(strips(0).eq(["calls failing"]));
+        assert!(strips(2).eq(["workers busy", "requests waiting", "calls failing"]));
+        assert!(strips(3).eq([
+            "workers busy",
+            "requests waiting",
+            "calls failing",
+            "breakers open"
+        ]));
+        assert!(strips(5).eq(["workers busy", "requests waiting"]));
     }
 
     #[test]

@@ -38,6 +38,7 @@ impl Bands {
         let mut bands: Vec<Band> = spans(series)
             .into_iter()
             .rev()
+            .filter(|(from, to, ..)| x.meets(*from, *to))
             .map(|(from, to, color, label)| {
                 let from = x.place(from).min(right - 2.0);
                 let to = x.place(to).max(from + 2.0);

@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// The backend's coordinates are whole numbers; this many of them make one unit.
-pub(crate) const FINENESS: f64 = 4.0;
+pub(crate) const FINENESS: f64 = 8.0;
 /// The backend takes a size to be that of the letters' box, 1.24 times the font's.
 const BOX: f64 = 1.24;
 

@@ -5,23 +5,23 @@ use super::Sketch;
 use super::bands::Bands;
 use super::canvas::{self, Anchor, Canvas, Letters, Stroke};
 use super::font::{fit, width};
-use super::frame::{Axis, FOOT, Frame, HEAD, head, letters, time_name};
+use super::frame::{Axis, FOOT, Frame, HEAD, head, letters};
 use super::graph::{Graph, crossings};
 use super::latency::{subtitle, total};
 use super::scale::Scale;
 use super::steps;
-use super::theme::{GRID, HEIGHT, INK, LABEL, MARGIN, PALETTE, WIDTH, for_letters};
+use super::theme::{GRID, HEIGHT, INK, LABEL, MARGIN, PALETTE, SOFT, WIDTH, for_letters};
 use crate::Error;
 use crate::units::seconds;
 use plotters::style::RGBColor;
-use study::record::RunRecord;
+use study::record::{RunRecord, Series};
 
 /// A part is failing when more than this share of its calls does.
 const THRESHOLD: f64 = 0.05;
 /// Rows that have room.
 const MOST: usize = 18;
 /// Of a row.
-const TALLEST: f64 = 92.0;
+const TALLEST: f64 = 140.0;
 /// Of the names.
 const WIDEST_NAME: f64 = 300.0;
 /// At the right.
@@ -45,7 +45,9 @@ struct Row<'a> {
 pub(super) fn draw(record: &RunRecord) -> Result<Option<Sketch>, Error> {
     let graph = Graph::of(record);
     let all = rows(&graph);
-    let Some(first) = all.iter().min_by_key(|row| row.spans[0].0) else {
+    // Of those in the same window, the one that the others call.
+    let order = |row: &&Row<'_>| (row.spans[0].0, usize::MAX - graph.parts[row.part].depth);
+    let Some(first) = all.iter().min_by_key(order) else {
         return Ok(None);
     };
     let title = if all.len() == 1 {
@@ -58,9 +60,11 @@ pub(super) fn draw(record: &RunRecord) -> Result<Option<Sketch>, Error> {
         0 => String::new(),
         n => format!(" · {n} more failed, too"),
     };
-    let what = format!("when more than 5 % of the calls to each failed{more} ·");
+    let what = format!(
+        "bars: more than 5 % of its calls failed, arrows: from a failing callee to its caller{more} ·"
+    );
     let subtitle = subtitle(&what, record);
-    let x = Axis::time(total(&record.series));
+    let x = around(rows, &record.series);
     let names = rows.iter().map(|row| width(row.name, LABEL));
     let left = MARGIN + names.fold(0.0, f64::max).min(WIDEST_NAME) + 24.0;
     let right = WIDTH - MARGIN - REMARK;
@@ -88,9 +92,21 @@ pub(super) fn draw(record: &RunRecord) -> Result<Option<Sketch>, Error> {
         }
         let frame = sheet.frame(bottom - 1.0, bottom);
         frame.x_ticks(canvas, &x, LABEL)?;
-        time_name(canvas, &x.name, left, right)
+        let middle = letters(SOFT, LABEL, Anchor::Middle);
+        canvas.text(((left + right) / 2.0, bottom + 62.0), &x.name, middle)
     })?;
     Ok(Some(Sketch { title, svg }))
+}
+
+/// The time from a little before the first of them failed until a little after the last recovered:
+/// what came first is seen only from near.
+fn around(rows: &[Row<'_>], series: &Series) -> Axis {
+    let spans = || rows.iter().flat_map(|row| &row.spans);
+    let from = spans().map(|span| span.0).min().unwrap_or(0) as f64 * series.window_s;
+    let to = spans().map(|span| span.1).max().unwrap_or(1) as f64 * series.window_s;
+    let air = ((to - from) * 0.25).max(2.0 * series.window_s);
+    let total = total(series);
+    Axis::time_between((from - air).max(0.0), (to + air).min(total).max(from + air))
 }
 
 /// Workloads first, then as deep as they are called, then as early as they failed.
@@ -186,7 +202,7 @@ impl Sheet {
         for span in &row.spans {
             let from = self.place(span.0);
             let to = self.place(span.1).max(from + 3.0);
-            canvas.band((from, top), (to, bottom), shade(worst(span)), 0.45)?;
+            canvas.band((from, top), (to, bottom), shade(worst(span)), 0.22)?;
         }
         let color = shade(row.spans.iter().map(worst).fold(0.0, f64::max));
         steps::fill(
@@ -241,7 +257,7 @@ impl Sheet {
 
 /// The darker, the more failed.
 fn shade(share: f64) -> RGBColor {
-    let (light, dark) = (PALETTE[1], RGBColor(0x6B, 0x1A, 0x00));
+    let (light, dark) = (PALETTE[1], RGBColor(0x8F, 0x10, 0x10));
     let mix =
         |a: u8, b: u8| (f64::from(a) + share.clamp(0.0, 1.0) * (f64::from(b) - f64::from(a))) as u8;
     RGBColor(

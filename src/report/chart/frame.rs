@@ -50,25 +50,31 @@ pub(crate) struct EndLabel {
 impl Axis {
     /// Time from 0 in the unit that fits: seconds, minutes or hours.
     pub(crate) fn time(total_s: f64) -> Self {
-        let (unit, name) = if total_s <= 180.0 {
+        Self::time_between(0.0, total_s)
+    }
+
+    /// A part of the time, in the unit that fits its end.
+    pub(crate) fn time_between(from_s: f64, to_s: f64) -> Self {
+        let (unit, name) = if to_s <= 180.0 {
             (1.0, "s")
-        } else if total_s <= 4.0 * 3600.0 {
+        } else if to_s <= 4.0 * 3600.0 {
             (60.0, "min")
         } else {
             (3600.0, "h")
         };
-        let total = total_s / unit;
+        let (from, to) = (from_s / unit, to_s / unit);
+        let span = to - from;
         let steps = [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0];
         let step = steps
             .into_iter()
-            .find(|step| total > 5.0 && total / step <= 10.0)
-            .unwrap_or_else(|| round_step(total, 6.0));
+            .find(|step| span > 5.0 && span / step <= 10.0)
+            .unwrap_or_else(|| round_step(span, 6.0));
         let places = decimals(step);
         Self {
             name: format!("simulated time, {name}"),
-            range: (0.0, total_s),
+            range: (from_s, to_s),
             log: false,
-            ticks: multiples(0.0, total, step)
+            ticks: multiples(from, to, step)
                 .into_iter()
                 .map(|tick| (tick * unit, format!("{tick:.places$}")))
                 .collect(),

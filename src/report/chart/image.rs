@@ -3,6 +3,7 @@
 use super::Sketch;
 use super::canvas::FINENESS;
 use super::font;
+use super::outline::shortened;
 use super::theme::{HEIGHT, WIDTH};
 use crate::Error;
 use resvg::tiny_skia::{Pixmap, Transform};
@@ -32,8 +33,8 @@ pub(crate) fn finish(
     let tree = Tree::from_str(&drawing, &options).map_err(failed)?;
     let svg = tree.to_string(&WriteOptions {
         preserve_text: false,
-        // The drawing's own coordinates are whole; outlines need no more than a tenth of them.
-        coordinates_precision: 1,
+        // The drawing's own coordinates are whole, an eighth of a pixel each: enough for outlines.
+        coordinates_precision: 0,
         transforms_precision: 4,
         indent: Indent::None,
         attributes_indent: Indent::None,
@@ -43,7 +44,7 @@ pub(crate) fn finish(
         .ok_or_else(|| Error::Chart("no room for its pixels".into()))?;
     resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
     let png = pixels.encode_png().map_err(failed)?;
-    Ok((described(&svg, &sketch.title)?, png))
+    Ok((described(&shortened(&svg), &sketch.title)?, png))
 }
 
 /// The backend's root, replaced: the size that the chart has, over the finer coordinates that it

@@ -15,6 +15,8 @@ use study::record::{RunRecord, Series};
 
 /// With more workloads than this, medians would hide the tails.
 const MOST_MEDIANS: usize = 3;
+/// An interval over fewer replications than these is all that one would see.
+const FEW: u32 = 4;
 /// Points of one line; twice as many as there are places for them.
 const MOST_POINTS: usize = 2400;
 
@@ -35,7 +37,12 @@ pub(super) fn draw(record: &RunRecord) -> Result<Sketch, Error> {
     let actors = cast(record);
     let title = format!("Latency {} over time", of_whom(&actors));
     let objectives = objectives(record);
-    let (lines, what) = lines(&actors);
+    let (mut lines, what) = lines(&actors);
+    if record.replications < FEW {
+        for line in &mut lines {
+            line.half = &[];
+        }
+    }
     let values = lines.iter().flat_map(|line| line.values);
     let y = axes::latency(values.chain(&objectives).copied());
     let x = Axis::time(total(&record.series));
@@ -131,7 +138,7 @@ impl Line<'_> {
             let lower = lower.into_iter().rev().map(place);
             let ribbon: Vec<(f64, f64)> = upper.chain(lower).collect();
             if ribbon.len() > 2 {
-                canvas.area(&ribbon, self.color, 0.2)?;
+                canvas.area(&ribbon, self.color, 0.18)?;
             }
         }
         let stroke = Stroke {
@@ -172,8 +179,12 @@ pub(super) fn subtitle(what: &str, record: &RunRecord) -> String {
         n => format!(" · mean of {n} replications"),
     };
     let window = seconds(record.series.window_s);
+    let what = match what {
+        "" => String::new(),
+        what => format!("{what} "),
+    };
     format!(
-        "{} · {what} per window of {window}{replications}",
+        "{} · {what}per window of {window}{replications}",
         record.model
     )
 }

@@ -4,14 +4,15 @@
 use super::Sketch;
 use super::axes;
 use super::canvas::{self, Anchor, Canvas, Stroke};
+use super::font::width;
 use super::frame::{Axis, EndLabel, Frame, frame, head, letters};
 use super::scale::{decimals, multiples, round_step};
 use super::theme::{LABEL, PALETTE, SOFT, for_letters};
 use crate::Error;
 use crate::capacity_load;
 use crate::units::{availability, milliseconds};
-use plotters::style::RGBColor;
-use study::capacity::{Capacity, Case, LoadRecord};
+use plotters::style::{RGBColor, WHITE};
+use study::capacity::{Capacity, Case, LoadRecord, Span};
 use study::record::Estimate;
 
 /// Loads beyond this many times the capacity are left out.
@@ -30,8 +31,10 @@ struct Line {
 pub(super) fn latency(record: &Capacity) -> Result<Sketch, Error> {
     let several = record.cases.len() > 1;
     let mut lines = Vec::new();
+    let mut knees = Vec::new();
     for (case, color) in colored(record) {
         let p99 = line(record, case, color, "p99", 3.5, |one| one.latency_ms.p99);
+        knees.extend(case.knee.and_then(|knee| Knee::on(&p99, knee)));
         lines.push(p99);
         if !several {
             lines.push(line(record, case, PALETTE[2], "p50", 2.0, |one| {
@@ -53,7 +56,50 @@ pub(super) fn latency(record: &Capacity) -> Result<Sketch, Error> {
     let values = values.chain(targets.iter().map(|(_, target)| *target));
     let y = axes::latency(values);
     let what = if several { "p99" } else { "p99 and p50" };
-    draw(record, "Latency", what, &y, &lines, &targets)
+    draw(record, "Latency", what, &y, (&lines, &knees), &targets)
+}
+
+/// Where latency begins to rise faster than throughput, on the line that shows it.
+struct Knee {
+    load: f64,
+    value: f64,
+    color: RGBColor,
+}
+
+impl Knee {
+    /// None where the line does not reach it.
+    fn on(line: &Line, knee: Span) -> Option<Self> {
+        let after = line.points.iter().position(|p| p.0 >= knee.value)?;
+        let (x1, y1, ..) = line.points[after];
+        let (x0, y0, ..) = line.points[after.saturating_sub(1)];
+        let share = if x1 > x0 {
+            (knee.value - x0) / (x1 - x0)
+        } else {
+            0.0
+        };
+        Some(Self {
+            load: knee.value,
+            value: y0 + share.clamp(0.0, 1.0) * (y1 - y0),
+            color: line.color,
+        })
+    }
+
+    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame) -> Result<(), Error> {
+        let (x, y) = (frame.x.place(self.load), frame.y.place(self.value));
+        canvas.dot((x, y), 11.0, self.color)?;
+        canvas.dot((x, y), 7.0, WHITE)?;
+        let text = format!("knee at {}", capacity_load(self.load));
+        // A rising line leaves the upper left of each of its points empty.
+        let at = (x - 6.0, y - 30.0);
+        let wide = width(&text, LABEL);
+        if at.0 - wide > frame.left {
+            let from = (at.0 - wide - 4.0, at.1 - 13.0);
+            canvas.band(from, (at.0 + 4.0, at.1 + 13.0), WHITE, 0.85)?;
+            let ink = letters(for_letters(self.color), LABEL, Anchor::End);
+            canvas.text(at, &text, ink)?;
+        }
+        Ok(())
+    }
 }
 
 /// The share of successes against load.
@@ -76,7 +122,7 @@ pub(super) fn share_of_successes(record: &Capacity) -> Result<Sketch, Error> {
         "Availability",
         "succeeded ÷ ended",
         &y,
-        &lines,
+        (&lines, &[]),
         &targets,
     )
 }
@@ -154,7 +200,7 @@ fn draw(
     title: &str,
     what: &str,
     y: &Axis,
-    lines: &[Line],
+    (lines, knees): (&[Line], &[Knee]),
     targets: &[(String, f64)],
 ) -> Result<Sketch, Error> {
     let title = format!("{title} against load");
@@ -192,6 +238,9 @@ fn draw(
         }
         for line in lines {
             curve(canvas, &frame, line)?;
+        }
+        for knee in knees {
+            knee.draw(canvas, &frame)?;
         }
         if lines.iter().all(|line| line.points.is_empty()) {
             frame.message(canvas, "no request succeeded")?;

@@ -45,6 +45,11 @@ impl Scale {
         }
     }
 
+    /// Whether any of these values is within the range.
+    pub(crate) fn meets(&self, from: f64, to: f64) -> bool {
+        from < self.high && to > self.low || from == to && (self.low..=self.high).contains(&from)
+    }
+
     /// Where a value is; one outside the range is at its end.
     pub(crate) fn place(&self, value: f64) -> f64 {
         let share = if self.log {
@@ -128,6 +133,8 @@ mod tests {
         assert_eq!(linear.place(2.5), 125.0);
         assert_eq!(linear.place(-1.0), 100.0);
         assert_eq!(linear.place(11.0), 200.0);
+        assert!(linear.meets(-5.0, 0.1) && linear.meets(9.0, 20.0) && linear.meets(3.0, 3.0));
+        assert!(!linear.meets(-5.0, 0.0) && !linear.meets(10.0, 12.0) && !linear.meets(11.0, 11.0));
         let log = Scale::log((1.0, 100.0), (0.0, 1.0));
         assert!((log.place(10.0) - 0.5).abs() < 1e-12);
         assert_eq!(log.place(0.0), 0.0);
