@@ -47,13 +47,24 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 20] = [
+    "anatomy.png",
+    "anatomy.svg",
     "availability.png",
     "availability.svg",
+    "cascade.png",
+    "cascade.svg",
     "ccdf.png",
     "ccdf.svg",
+    "details.json",
+    "failures.png",
+    "failures.svg",
     "latency.png",
     "latency.svg",
+    "manifest.json",
+    "model.yaml",
+    "percentiles.png",
+    "percentiles.svg",
     "result.json",
     "summary.csv",
     "timeseries.csv",
