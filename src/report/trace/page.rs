@@ -48,7 +48,11 @@ pub fn trace_page(traces: &Traces, style: &Style) -> String {
         waterfall(trace, style, &mut out);
     }
     out.push('\n');
-    text(&legend(traces, style), Ink::Faint, INDENT, style, &mut out);
+    for line in legend(traces, style) {
+        out.push_str(&" ".repeat(INDENT));
+        out.push_str(&style.paint(Ink::Faint, &line));
+        out.push('\n');
+    }
     out
 }
 
@@ -121,7 +125,7 @@ fn axis(trace: &Trace, rows: &[Row], columns: usize) -> Axis {
 }
 
 /// What the letters of the bars stand for, those that are used.
-fn legend(traces: &Traces, style: &Style) -> String {
+fn legend(traces: &Traces, style: &Style) -> Vec<String> {
     let all = [
         (Shade::Work, "work"),
         (Shade::Queue, "queue"),
@@ -144,7 +148,18 @@ fn legend(traces: &Traces, style: &Style) -> String {
     let named: Vec<String> = named
         .map(|(shade, name)| format!("{} {name}", letter(*shade, style)))
         .collect();
-    named.join("   ")
+    // An entry is not broken.
+    let mut lines: Vec<String> = Vec::new();
+    for entry in named {
+        match lines.last_mut() {
+            Some(line) if line.width() + 3 + entry.width() <= style.columns() - INDENT => {
+                line.push_str("   ");
+                line.push_str(&entry);
+            }
+            _ => lines.push(entry),
+        }
+    }
+    lines
 }
 
 /// Words, wrapped and indented.

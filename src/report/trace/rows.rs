@@ -157,7 +157,10 @@ fn row(span: &Span, above: Option<usize>, rows: &[Row]) -> Row {
     let end = match (span.outcome.as_deref(), by, lost) {
         (_, _, _) if span.unfinished => Some("unfinished".to_owned()),
         (Some("success") | None, ..) => None,
-        (Some("rejected"), Some(by), _) => Some(by.clone()),
+        (Some("rejected"), Some(by), _) => Some(match &**by {
+            "circuit_breaker" => "breaker open".to_owned(),
+            other => other.replace('_', " "),
+        }),
         (Some("timeout"), _, Some(_)) => Some("lost".to_owned()),
         (Some(outcome), ..) => Some(outcome.to_owned()),
     };

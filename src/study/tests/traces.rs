@@ -72,7 +72,6 @@ fn what_is_told_of_requests_hangs_together_in_every_model() {
     let mut kinds = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        // Hours of it, for the sake of rare events.
         if path.extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
@@ -93,7 +92,7 @@ fn what_is_told_of_requests_hangs_together_in_every_model() {
         Kind::Network,
         Kind::Queue,
         Kind::Work,
-        Kind::Wait,
+        Kind::Leader,
         Kind::Rest,
         Kind::Publish,
         Kind::Transaction,
