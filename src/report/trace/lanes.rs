@@ -12,6 +12,9 @@ pub(super) struct Lane<'a> {
     pub(super) number: usize,
 }
 
+/// The spans that are open on a lane, by trace and index, the innermost last.
+type Open = Vec<(usize, usize)>;
+
 /// The lane of every span, by trace and index: that of its parent where it can be, else the first
 /// that is free.
 pub(super) fn lanes(traces: &Traces) -> Vec<Vec<Lane<'_>>> {
@@ -32,7 +35,7 @@ pub(super) fn lanes(traces: &Traces) -> Vec<Vec<Lane<'_>>> {
         .map(|trace| vec![0; trace.spans.len()])
         .collect();
     // By who: the spans that are open on each lane, the innermost last.
-    let mut open: BTreeMap<(&str, Option<u32>), Vec<Vec<(usize, usize)>>> = BTreeMap::new();
+    let mut open: BTreeMap<(&str, Option<u32>), Vec<Open>> = BTreeMap::new();
     for which in order {
         let this = span(which);
         let (trace, index) = which;
@@ -45,7 +48,7 @@ pub(super) fn lanes(traces: &Traces) -> Vec<Vec<Lane<'_>>> {
                 lane.pop();
             }
         }
-        let fits = |lane: &Vec<(usize, usize)>| match lane.last() {
+        let fits = |lane: &Open| match lane.last() {
             None => true,
             Some(&top) => {
                 span(top).end_ns >= this.end_ns

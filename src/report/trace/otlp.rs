@@ -241,26 +241,28 @@ struct KeyValue {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 enum AnyValue {
-    StringValue(String),
-    IntValue(String),
-    BoolValue(bool),
+    #[serde(rename = "stringValue")]
+    Text(String),
+    #[serde(rename = "intValue")]
+    Whole(String),
+    #[serde(rename = "boolValue")]
+    Truth(bool),
 }
 
 impl Attributes {
     fn text(&mut self, key: &'static str, value: &str) {
-        let value = AnyValue::StringValue(value.to_owned());
+        let value = AnyValue::Text(value.to_owned());
         self.0.push(KeyValue { key, value });
     }
 
     fn whole(&mut self, key: &'static str, value: u64) {
-        let value = AnyValue::IntValue(value.to_string());
+        let value = AnyValue::Whole(value.to_string());
         self.0.push(KeyValue { key, value });
     }
 
     fn yes(&mut self, key: &'static str) {
-        let value = AnyValue::BoolValue(true);
+        let value = AnyValue::Truth(true);
         self.0.push(KeyValue { key, value });
     }
 }

@@ -4,9 +4,9 @@ use model::Set;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use study::Progress;
-use study::trace::record::{Kind, Trace};
-use study::trace::{TraceOptions, trace};
+use stormglass_study::Progress;
+use stormglass_study::trace::record::{Kind, Trace};
+use stormglass_study::trace::{TraceOptions, trace};
 
 /// The storm that a model was made for is in it.
 const DURATION: &str = "150s";
