@@ -69,7 +69,8 @@ pub(super) fn draw(record: &RunRecord) -> Result<Option<Sketch>, Error> {
     };
     let more = match more {
         0 => String::new(),
-        n => format!(" · {n} services more, less affected"),
+        1 => " · 1 more service, less affected".to_owned(),
+        n => format!(" · {n} more services, less affected"),
     };
     let mut strips = patients.iter().flat_map(|p| &p.strips);
     let wasted = match strips.any(|strip| strip.part.is_some()) {
