@@ -93,7 +93,13 @@ pub(super) fn figure(unit: Unit, values: impl Iterator<Item = f64>, count: f64) 
     if high - low <= high.abs() * 1e-9 {
         // All the same: a little air around it.
         let air = if high == 0.0 { 1.0 } else { high.abs() * 0.1 };
-        high += air;
+        // There is no more than all of it.
+        let all = unit == Unit::Ratio && (0.0..=1.0).contains(&high);
+        high = if all {
+            (high + air).min(1.0)
+        } else {
+            high + air
+        };
         low = if low == 0.0 { 0.0 } else { low - air };
     }
     let scale = if unit == Unit::Ratio { 100.0 } else { 1.0 };

@@ -201,7 +201,8 @@ impl Dimension {
         let (least, most) = steps.fold((f64::INFINITY, 0.0_f64), |(least, most), step| {
             (least.min(step), most.max(step))
         });
-        most <= least * 2.6
+        // 1, 2, 5, 10 are; samples of a straight axis are not.
+        most.ln() <= least.ln() * 1.4
     }
 
     /// Whether each value comes with one value of the other axis, and the other way round. Where no
