@@ -51,7 +51,23 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         let man = Man::new(command);
         let mut page = Vec::new();
         man.render(&mut page)?;
-        Ok((man.get_filename(), page))
+        Ok((man.get_filename(), usual(&String::from_utf8_lossy(&page))))
     })
     .collect()
+}
+
+/// With the headings that manual pages have, and with letters beyond ASCII as every `troff` reads them.
+fn usual(page: &str) -> Vec<u8> {
+    let page = page
+        .replace("\n.SH EXTRA\nExamples:\n", "\n.SH EXAMPLES\n")
+        .replace("\n.SH EXTRA\nExit codes: ", "\n.SH \"EXIT STATUS\"\n")
+        .replace("\n.SH EXTRA\n", "\n.SH NOTES\n");
+    let mut plain = String::with_capacity(page.len());
+    for letter in page.chars() {
+        match letter {
+            letter if letter.is_ascii() => plain.push(letter),
+            letter => plain.push_str(&format!("\\[u{:04X}]", u32::from(letter))),
+        }
+    }
+    plain.into_bytes()
 }

@@ -100,6 +100,12 @@ fn the_manual_has_a_page_for_each_command() {
     for name in &written {
         sets_cleanly(&folder.join(name));
     }
+    assert!(page.contains("EXIT STATUS"), "{page}");
+    let compare = fs::read_to_string(folder.join("stormglass-compare.1")).unwrap();
+    assert!(
+        compare.contains(".SH EXAMPLES\n  stormglass compare "),
+        "{compare}"
+    );
     let run = shown(&folder.join("stormglass-run.1"));
     for said in [
         "stormglass run",

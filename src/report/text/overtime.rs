@@ -83,7 +83,7 @@ pub(super) fn write(record: &RunRecord, style: &Style, out: &mut String) {
     faults(record, total, place, style, out);
     if names.len() > MOST_WORKLOADS {
         let more = format!(
-            "… and {} more workloads in timeseries.csv",
+            "… and {} more in timeseries.csv",
             names.len() - MOST_WORKLOADS
         );
         let more = style.paint(Ink::Faint, &style.letters(&more));

@@ -41,7 +41,7 @@ fn no_line_is_wider_than_the_terminal() {
         let call = record.calls["gateway->order.create"].clone();
         record.calls.insert(name.repeat(100), call);
     }
-    for width in 40..=130 {
+    for width in [40, 59, 60, 80] {
         for unicode in [true, false] {
             let color = false;
             let style = Style {
