@@ -143,13 +143,16 @@ fn the_table_has_a_row_for_each_load_and_trigger() {
     assert_eq!(rows.len(), 1 + 2 * 5);
     assert_eq!(rows[1], "2,1,100,false,recovers,8,8,10,10,10,10");
     assert_eq!(rows[4], "2,1,200,false,metastable,0,8,,,,");
-    let svg = std::str::from_utf8(&files[1].bytes).unwrap();
+    let svg = files.iter().find(|file| file.name == "stability.svg");
+    let svg = std::str::from_utf8(&svg.unwrap().bytes).unwrap();
     assert!(svg.contains("<title>"));
 }
 
 #[test]
 fn a_map_is_drawn_however_many_rows_it_has() {
     for triggers in [1, 40] {
-        assert_eq!(stability_files(&record(triggers)).unwrap().len(), 3);
+        let files = stability_files(&record(triggers)).unwrap();
+        let chart = files.iter().find(|file| file.name == "stability.png");
+        assert!(chart.is_some_and(|chart| !chart.bytes.is_empty()));
     }
 }
