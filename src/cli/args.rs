@@ -486,7 +486,7 @@ pub(crate) struct TraceArgs {
 impl TraceArgs {
     /// All changes to the model; the seed comes last.
     pub(crate) fn all_sets(&self) -> Vec<Set> {
-        let seed = self.seed.map(|n| Set::new("run.seed", &n.to_string()));
+        let seed = self.seed.map(|n| Set::new("run.seed", n.to_string()));
         self.sets.iter().cloned().chain(seed).collect()
     }
 }
