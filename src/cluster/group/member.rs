@@ -207,6 +207,9 @@ fn replica(
     config: GroupConfig,
     node: Node,
 ) -> Box<dyn Replica> {
+    // Raft's alone.
+    #[cfg(not(feature = "raft"))]
+    let _ = pre_vote;
     let made: Result<Box<dyn Replica>, ConfigError> = match protocol {
         ReplicationProtocol::PrimaryBackup => {
             PrimaryBackup::new(config, node).map(|replica| Box::new(replica) as _)

@@ -3,6 +3,7 @@
 
 use super::generator::{TRACE, TRACE_FILE};
 use super::ledger::Ledger;
+use super::ways::Ways;
 use clock::Instant;
 use model::{Files, Loaded, Model};
 use std::io;
@@ -44,6 +45,7 @@ pub(crate) fn check(model: &Model, limits: &Limits) -> Result<Reason, String> {
     let mut ledger = Ledger::new(model, world.edges().len());
     let at_once = world.run(&mut ledger, end, limits);
     judge(&world, &ledger, &at_once)?;
+    followed(model, limits, &at_once)?;
     // A piece gives a standstill its steps anew, and looks at the number of events at its ends.
     let comparable = at_once.reason == Reason::Finished && ended.reason == Reason::Finished;
     if comparable && (at_once.fingerprint, at_once.events) != (ended.fingerprint, ended.events) {
@@ -63,6 +65,27 @@ pub(crate) fn check(model: &Model, limits: &Limits) -> Result<Reason, String> {
         return Err(format!("the same run differs: {ended:?}, then {again:?}"));
     }
     Ok(ended.reason)
+}
+
+/// The same run with every request followed: that changes nothing, and what is told is possible.
+fn followed(model: &Model, limits: &Limits, without: &Ended) -> Result<(), String> {
+    let mut world = World::new(model, model.run.seed, 0);
+    let mut ways = Ways::default();
+    let ended = world.run(&mut ways, Instant::ZERO + model.run.duration, limits);
+    if ended != *without {
+        return Err(format!("who follows changes it: {without:?}, {ended:?}"));
+    }
+    for edge in 0..world.edges().len() {
+        let (held, heard) = (world.in_flight(edge), ways.in_flight(edge));
+        if held != heard {
+            let told = format!("edge {edge}: {held} calls in flight, but {heard} were followed");
+            ways.wrong.push(told);
+        }
+    }
+    if ways.wrong.is_empty() {
+        return Ok(());
+    }
+    Err(ways.wrong.join("\n"))
 }
 
 fn in_pieces(model: &Model, seed: u64, limits: &Limits) -> Result<(u64, Ended), String> {

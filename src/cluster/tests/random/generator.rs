@@ -70,6 +70,8 @@ struct Shape {
     /// Services with a leader.
     replicated: Vec<usize>,
     queues: usize,
+    /// Services with partitions of queues.
+    brokers: Vec<usize>,
     /// Services whose number of instances must stay.
     settled: Vec<usize>,
 }
@@ -188,6 +190,7 @@ impl Generator<'_> {
         if self.choices.chance(4) {
             let broker = self.choices.below(self.shape.services.len());
             self.shape.settled.push(broker);
+            self.shape.brokers.push(broker);
             keys.push(format!("broker: s{broker}"));
         }
         let partitions = 1 + self.choices.below(3);
@@ -472,6 +475,7 @@ impl Generator<'_> {
             ),
             2 => {
                 let registry = self.choices.below(self.shape.services.len());
+                self.shape.settled.push(registry);
                 let share = ["0", "50%"][registry % 2];
                 format!(
                     "{{lease: {{registry: s{registry}, heartbeat: {pace}, expiry: 300ms, \

@@ -5,6 +5,7 @@ mod found;
 mod generator;
 mod inert;
 mod ledger;
+mod ways;
 
 use check::{check, read};
 use proptest::prelude::*;

@@ -37,7 +37,9 @@ impl Generator<'_> {
                 "{canary: {share: 30%, for: 100ms}}",
                 "blue_green",
             ]);
-            if self.shape.replicated.contains(&service) && strategy == "blue_green" {
+            let stays =
+                self.shape.replicated.contains(&service) || self.shape.brokers.contains(&service);
+            if stays && strategy == "blue_green" {
                 strategy = "all_at_once";
             }
             if strategy == "blue_green" {
