@@ -92,8 +92,10 @@ pub fn files(folder: &str, names: &[String], style: &Style) -> String {
 
 fn heading(text: &str, style: &Style, out: &mut String) {
     out.push('\n');
-    out.push_str(&style.paint(Ink::Heading, text));
-    out.push('\n');
+    for line in wrap(text, style.columns()) {
+        out.push_str(&style.paint(Ink::Heading, &line));
+        out.push('\n');
+    }
 }
 
 fn warnings(record: &RunRecord, style: &Style, out: &mut String) {

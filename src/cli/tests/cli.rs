@@ -284,7 +284,10 @@ fn what_new_writes_is_sound_and_runs() {
         .args(["run", "shop/model.yaml", "--duration", "30s"])
         .assert()
         .code(0);
-    assert_eq!(names(&dir.path().join("output/first-model")), FILES);
+    // Nothing fails in it.
+    let mut calm = FILES.to_vec();
+    calm.retain(|name| !name.starts_with("cascade") && !name.starts_with("failures"));
+    assert_eq!(names(&dir.path().join("output/first-model")), calm);
 
     // It does not touch what is there, not even the other file.
     fs::write(&model, "mine").unwrap();

@@ -146,7 +146,7 @@ fn a_terminal_says_itself_how_wide_it_is_and_has_colours() {
     let page = |columns: usize, name: &str, value: &str| {
         let program = cargo_bin("stormglass");
         let command = format!(
-            "stty cols {columns}; '{}' run till.yaml --duration 5s",
+            "stty rows 24 cols {columns}; '{}' run till.yaml --duration 5s",
             program.display()
         );
         let output = Command::new("script")
