@@ -32,6 +32,8 @@ pub(crate) struct Blame {
     /// By instance: the fault that took it down last.
     crashed_by: Vec<u32>,
     looks: Looks,
+    /// Of strands that are being looked at, one below the other.
+    depth: u32,
 }
 
 /// The key tells whether it speaks of who has the slot now, so that nobody need clear up.
@@ -304,7 +306,7 @@ impl World {
             let edge = world.edge_of(call);
             let rest = match layer {
                 "rate_limit" => ChainId::EMPTY,
-                "bulkhead" | "concurrency_limit" => blame.work_behind(world, channel),
+                "bulkhead" | "concurrency_limit" => blame.work_behind(world, channel, 0),
                 _ => blame.of_channel(channel),
             };
             let chain = blame.chains.push(Link::Refused { edge, layer }, rest);
@@ -315,7 +317,7 @@ impl World {
     /// A call is given up while no attempt is out.
     fn blame_pause(&mut self, call: u32) {
         self.note(|blame, world| {
-            let chain = blame.between_attempts(world, call);
+            let chain = blame.between_attempts(world, call, 0);
             blame.note_call(world, call, chain);
         });
     }

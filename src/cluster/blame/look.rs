@@ -6,6 +6,7 @@
 //! between, what was seen is told again. No instance is looked at that nobody waits for.
 
 use super::Blame;
+use super::stand::QUEUES;
 use crate::cause::{ChainId, Link};
 use crate::slab::NONE;
 use crate::state::Doing;
@@ -46,9 +47,12 @@ impl Blame {
         self.work(world, instance as usize, queues)
     }
 
-    /// Where one of the calls stands that a channel has let out.
-    pub(super) fn work_behind(&mut self, world: &World, channel: u32) -> ChainId {
-        self.work(world, world.instances.len() + channel as usize, 0)
+    /// Where one of the calls stands that a channel has let out. `queues` is how many lead there.
+    pub(super) fn work_behind(&mut self, world: &World, channel: u32, queues: u32) -> ChainId {
+        if queues == QUEUES {
+            return ChainId::EMPTY;
+        }
+        self.work(world, world.instances.len() + channel as usize, queues)
     }
 
     fn work(&mut self, world: &World, place: usize, queues: u32) -> ChainId {

@@ -8,12 +8,24 @@ use crate::state::Doing;
 use crate::world::World;
 use policy::Outcome;
 
-/// How many queues one behind the other are looked through.
-const QUEUES: u32 = 4;
+/// How many queues and limits one behind the other are looked through.
+pub(super) const QUEUES: u32 = 4;
+/// How many strands one below the other are looked at: a model can make them as deep as it likes.
+const DEEPEST: u32 = 64;
 
 impl Blame {
-    /// Where a strand stands now. `queues` is how many queues lead to it.
+    /// Where a strand stands now. `queues` is how many queues and limits lead to it.
     pub(super) fn stand(&mut self, world: &World, id: u32, queues: u32) -> ChainId {
+        if self.depth == DEEPEST {
+            return ChainId::EMPTY;
+        }
+        self.depth += 1;
+        let chain = self.stand_at(world, id, queues);
+        self.depth -= 1;
+        chain
+    }
+
+    fn stand_at(&mut self, world: &World, id: u32, queues: u32) -> ChainId {
         let strand = &world.strands[id];
         let root = &world.strands[strand.root];
         if strand.instance == NONE {
@@ -76,7 +88,7 @@ impl Blame {
         }
         let record = &world.calls[call];
         let mut chain = match record.attempts {
-            NONE => self.between_attempts(world, call),
+            NONE => self.between_attempts(world, call, queues),
             attempt => self.stand(world, last_of(world, attempt), queues),
         };
         let instance = world.strands[record.parent].instance;
@@ -90,11 +102,11 @@ impl Blame {
     }
 
     /// A call without an attempt under way waits to be tried again, or for a limit.
-    pub(super) fn between_attempts(&mut self, world: &World, call: u32) -> ChainId {
+    pub(super) fn between_attempts(&mut self, world: &World, call: u32, queues: u32) -> ChainId {
         let edge = world.edge_of(call);
         match self.of_call(world, call) {
             ChainId::EMPTY => {
-                let work = self.work_behind(world, world.calls[call].channel);
+                let work = self.work_behind(world, world.calls[call].channel, queues);
                 self.chains.push(Link::Held { edge }, work)
             }
             before => self.chains.push(Link::BackingOff { edge }, before),

@@ -2,6 +2,7 @@
 
 use crate::cause::Why;
 use crate::place::contains;
+use crate::slab::NONE;
 use crate::world::World;
 use model::{FaultKind, Place};
 
@@ -35,9 +36,13 @@ impl World {
         self.fault_at(instance, acts).unwrap_or(Why::Nothing)
     }
 
-    /// What a root strand's message meets on the way between its caller and its instance.
+    /// What a root strand's message meets on the way between its caller and its instance; nothing where
+    /// its caller has gone.
     pub(super) fn disturbed(&self, root: u32, lost: bool) -> Why {
         let strand = &self.strands[root];
+        if strand.owner == NONE {
+            return Why::Nothing;
+        }
         let there = self.instances[strand.instance as usize].location;
         let here = self.caller_location(strand.owner);
         match self.network.disturbed_by(here, there, lost) {
