@@ -194,10 +194,10 @@ impl World {
         while let Some(entry) = self.events.first_entry()
             && entry.key().0 <= until
         {
-            let ((at, _), event) = entry.remove_entry();
+            let ((at, number), event) = entry.remove_entry();
             self.now = at;
             self.totals.events += 1;
-            self.happen(event);
+            self.happen(number, event);
         }
         self.now = until;
     }
@@ -235,11 +235,11 @@ impl World {
         }
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, number: u64, event: Event) {
         if let Some(node) = event.node() {
             let until = self.host(node).paused;
             if until > self.now {
-                return self.put_off(until, event);
+                return self.put_off(until, number, event);
             }
         }
         if self.settings.trace {
@@ -289,8 +289,10 @@ impl World {
     }
 
     /// A paused node does nothing until the pause is over; then all at once, in order.
-    fn put_off(&mut self, until: Instant, event: Event) {
-        let key = self.schedule(until, event.clone());
+    /// It keeps its number: what was put off comes before what was due at that very instant.
+    fn put_off(&mut self, until: Instant, number: u64, event: Event) {
+        let key = (until, number);
+        self.events.insert(key, event.clone());
         if let Event::Timer(node, life, timer) = event
             && self.host(node).life == life
         {
